@@ -1,0 +1,1 @@
+"""The language's surface: syntax tree, parser and formatter, on Lark alone."""

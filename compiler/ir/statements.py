@@ -1,0 +1,124 @@
+"""Statements of the model and of `predict`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from compiler.ir.expressions import Expression
+from compiler.ir.types import Axis, Location, Node, Support, ValueType
+
+
+class Distribution(Node):
+    """A distribution of the table `compiler.tables.distributions` with its arguments.
+
+    `positional` counts how many of `arguments` (in order) the author wrote without a name.
+    """
+
+    name: str
+    arguments: dict[str, Expression]
+    positional: int = 0
+
+
+class Site(Node):
+    """A random variable.
+
+    Attributes:
+        name: As in the spec, in the posterior and in the guide.
+        observed: Whether the data block declares it.
+        predicted: Whether it stands in the `predict` block.
+        distribution: What it is drawn from.
+        plates: The plates around it, outermost first.
+        event: All its event axes, those of the distribution itself last.
+        support: The values it can take, truncation and declared type included.
+        constraint: `ordered` and the like where the spec declares one over the distribution.
+        lower: Truncation or a flat prior's bound; None where there is none.
+        upper: The same on the other side.
+        truncated: Whether the bounds cut and renormalise the distribution.
+        lowered: Whether a bound depends on latents, so that the site is drawn on a fixed support
+            and moved (see `base_name`).
+        noncentered: Whether it is drawn as `loc + scale * base`.
+        marginalized: Whether it is summed out (discrete sites).
+        base_name: The site that the guide sees in its place if `noncentered` or `lowered`.
+        missing: Whether gaps in the data become latents.
+    """
+
+    statement: Literal["site"] = "site"
+    name: str
+    observed: bool
+    predicted: bool = False
+    distribution: Distribution
+    element: Literal["real", "int"]
+    plates: tuple[str, ...]
+    event: tuple[Axis, ...]
+    support: Support
+    constraint: Literal["ordered", "positive_ordered"] | None = None
+    lower: Expression | None = None
+    upper: Expression | None = None
+    truncated: bool = False
+    lowered: bool = False
+    noncentered: bool = False
+    marginalized: bool = False
+    base_name: str | None = None
+    missing: bool = False
+    location: Location
+
+    @property
+    def latent(self) -> bool:
+        """Whether inference has to find it."""
+        return not self.observed and not self.predicted
+
+    @property
+    def discrete(self) -> bool:
+        """Whether it takes discrete values."""
+        return self.support.kind in ("integer", "boolean", "one_hot")
+
+
+class Assignment(Node):
+    """A named intermediate value."""
+
+    statement: Literal["assignment"] = "assignment"
+    name: str
+    value: Expression
+    location: Location
+
+
+class Recorded(Node):
+    """A named value that is kept in the posterior."""
+
+    statement: Literal["record"] = "record"
+    name: str
+    value: Expression
+    plates: tuple[str, ...]
+    location: Location
+
+    @property
+    def type(self) -> ValueType:
+        """The type of the value."""
+        return self.value.type
+
+
+class FactorTerm(Node):
+    """A term of the log density."""
+
+    statement: Literal["factor"] = "factor"
+    name: str
+    value: Expression
+    location: Location
+
+
+class PlateBlock(Node):
+    """A plate: its statements are independent along the dim; `minibatch` draws that many of it."""
+
+    statement: Literal["plate"] = "plate"
+    dim: str
+    minibatch: int | None = None
+    body: Block
+    location: Location
+
+
+Statement = Annotated[
+    Site | Assignment | Recorded | FactorTerm | PlateBlock, Field(discriminator="statement")
+]
+Block = tuple[Statement, ...]

@@ -1,0 +1,98 @@
+"""Finding the site or parameter to blame when a log density is not a finite number."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import pyro
+import torch
+from pyro import poutine
+from pyro.poutine import Trace
+
+from .errors import FitError
+from .structure import Model, parameters
+
+
+def check_start(
+    model: Model, guide: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> None:
+    """Evaluate guide and model once with validation on.
+
+    Raises:
+        FitError: If an argument of a distribution or an observed value is out of range, or a
+            site's log density is not finite.
+    """
+    name = _first_fault(model, guide, args, kwargs)
+    if name is not None:
+        message, site = name
+        raise FitError(f"the fit cannot start: {message}", site=site)
+
+
+def explain_failure(
+    model: Model, guide: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any], step: int
+) -> FitError:
+    """Build the error for an ELBO that stopped being finite at ``step``.
+
+    To be called with the random state of the failing step, so that its draws are made again.
+    """
+    where = f"the ELBO is not a finite number at step {step}: "
+    for name, value in parameters().items():
+        if not bool(torch.isfinite(value).all()):
+            message = "its gradient was not finite at the step before; try a lower learning rate"
+            return FitError(f"{where}parameter {name!r} is not finite ({message})", site=name)
+    fault = _first_fault(model, guide, args, kwargs)
+    if fault is None:
+        return FitError(where + "no single site explains it; try a lower learning rate")
+    return FitError(where + fault[0], site=fault[1])
+
+
+def _first_fault(
+    model: Model, guide: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[str, str | None] | None:
+    """The first thing wrong in a run of guide and model, as (sentence, site)."""
+    last_site = _LastSite()
+    with torch.no_grad(), pyro.validation_enabled(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with poutine.block():
+                guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)
+                with last_site:
+                    replayed = poutine.replay(model, trace=guide_trace)
+                    model_trace = poutine.trace(replayed).get_trace(*args, **kwargs)
+        except ValueError as error:
+            near = f" (just after site {last_site.name!r})" if last_site.name else ""
+            return f"{_first_line(error)}{near}", last_site.name
+        return _fault_in(guide_trace, "guide") or _fault_in(model_trace, "model")
+
+
+def _fault_in(trace: Trace, whose: str) -> tuple[str, str] | None:
+    for name, site in trace.nodes.items():
+        if site["type"] != "sample":
+            continue
+        try:
+            log_prob = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
+        except ValueError as error:
+            return f"site {name!r} of the {whose}: {_first_line(error)}", name
+        if site["mask"] is not None:
+            log_prob = torch.where(torch.as_tensor(site["mask"]), log_prob, 0.0)
+        bad = ~torch.isfinite(log_prob)
+        if bool(bad.any()):
+            what = f"{float(log_prob[bad].flatten()[0])}"
+            count = f" ({int(bad.sum())} of {bad.numel()} entries)" if bad.numel() > 1 else ""
+            return f"the log density of site {name!r} of the {whose} is {what}{count}", name
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+class _LastSite(poutine.messenger.Messenger):
+    """Remembers the last sample site that was reached."""
+
+    name: str | None = None
+
+    def _pyro_post_sample(self, msg: Mapping[str, Any]) -> None:
+        self.name = msg["name"]

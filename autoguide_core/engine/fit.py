@@ -1,0 +1,91 @@
+"""The front door: fit a guide to a model, in surroundings of its own."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyro
+import torch
+
+from .checks import check_start
+from .isolation import StoreState, own_randomness, own_store
+from .loop import Run, run_adam
+from .progress import ProgressCallback, Reporter
+from .result import FitResult
+from .settings import FitSettings
+from .structure import Model, inspect
+
+_DEFAULTS = FitSettings()
+
+
+def fit(
+    model: Model,
+    guide: Model,
+    args: tuple[Any, ...] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    settings: FitSettings = _DEFAULTS,
+    progress: ProgressCallback | None = None,
+) -> FitResult:
+    """Fit ``guide`` to the posterior of ``model``.
+
+    The fit runs in a parameter store and with random numbers of its own; both are put back as
+    they were, after an error too. A guide that was fitted before starts from its present values.
+
+    Args:
+        model: A Pyro model, conditioned on its data.
+        guide: An automatic or hand-written guide of it.
+        args: Positional arguments of model and guide.
+        kwargs: Keyword arguments of model and guide.
+        settings: How to fit.
+        progress: Called about ten times a second at most with a :class:`Progress`.
+
+    Returns:
+        The result; ``result.parameters()`` enters its parameter store.
+
+    Raises:
+        FitError: If the fit cannot start or cannot go on; its ``site`` names the culprit.
+    """
+    started = time.monotonic()
+    keywords = dict(kwargs or {})
+    store: StoreState = {}
+    with own_store(store), own_randomness(settings.seed):
+        run = _run(model, guide, tuple(args), keywords, settings, Reporter(progress))
+    return FitResult(
+        guide=guide,
+        elbo=run.elbo,
+        elbo_steps=np.arange(1, len(run.elbo) + 1),
+        converged=run.verdict.converged,
+        verdict=run.verdict.sentence,
+        method=run.method,
+        steps=len(run.elbo),
+        seconds=time.monotonic() - started,
+        settings=settings,
+        versions={
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "pyro": pyro.__version__,
+        },
+        notes=run.notes,
+        store=store,
+    )
+
+
+def _run(
+    model: Model,
+    guide: Model,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    settings: FitSettings,
+    report: Reporter,
+) -> Run:
+    """Set the guide up, check the start, choose the method and run it."""
+    structure = inspect(model, guide, args, kwargs)
+    check_start(model, guide, args, kwargs)
+    return run_adam(
+        model, guide, args, kwargs, structure=structure, settings=settings, report=report
+    )

@@ -1,0 +1,64 @@
+"""The joint log density of one run of a model, enumerated sites summed out exactly."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from pyro import poutine
+from pyro.infer.mcmc.util import TraceEinsumEvaluator
+from pyro.infer.util import is_validation_enabled
+from pyro.poutine import Trace
+
+from .structure import Model, is_latent
+
+
+def plate_depth(trace: Trace) -> int:
+    """The deepest vectorised plate of a run, as a positive number of dimensions."""
+    return max(
+        (
+            -frame.dim
+            for site in trace.nodes.values()
+            if site["type"] == "sample"
+            for frame in site["cond_indep_stack"]
+            if frame.vectorized
+        ),
+        default=0,
+    )
+
+
+def marginalised_sites(trace: Trace) -> list[str]:
+    """Names of the latent sites of a run that are marked for parallel enumeration."""
+    return [
+        name
+        for name, site in trace.nodes.items()
+        if is_latent(site) and site["infer"].get("enumerate") == "parallel"
+    ]
+
+
+def joint_trace(
+    model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any], depth: int | None
+) -> tuple[Trace, torch.Tensor]:
+    """Run a model whose continuous latents are given, and score it.
+
+    Args:
+        model: The model, conditioned or otherwise told its continuous latents.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+        depth: ``max_plate_nesting`` where there are sites to enumerate, else None.
+
+    Returns:
+        The trace and its log joint density in nats, a scalar.
+    """
+    if depth is not None:
+        model = poutine.enum(model, first_available_dim=-1 - depth)
+    trace = poutine.trace(model).get_trace(*args, **kwargs)
+    if depth is None:
+        return trace, trace.log_prob_sum()
+    assert not is_validation_enabled(), "shapes under vmap cannot be validated"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        evaluator = TraceEinsumEvaluator(trace, has_enumerable_sites=True, max_plate_nesting=depth)
+        return trace, evaluator.log_prob(trace)

@@ -1,0 +1,61 @@
+"""What a fit hands back: the guide, its parameters, and an honest account of how it went."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyro
+
+from .isolation import StoreState, own_store
+from .settings import FitSettings
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """One finished fit.
+
+    Attributes:
+        guide: The fitted guide; run it inside :meth:`parameters`.
+        elbo: The ELBO in nats at each of ``elbo_steps``, single noisy estimates.
+        elbo_steps: The steps at which ``elbo`` was recorded, from 1.
+        converged: Whether nothing speaks against convergence of the optimisation. It says nothing
+            about whether the guide's family is wide enough: see ``autoguide_core.posterior.psis``.
+        verdict: The reason for ``converged``, in one sentence.
+        method: The method that ran: ``adam``, ``curvature`` or ``laplace``.
+        steps: Gradient steps taken in the variational stage.
+        seconds: Wall-clock time.
+        settings: The settings as given.
+        versions: Versions of what the numbers depend on.
+        notes: Things worth knowing that are not errors (a fallback taken, say).
+        store: The parameter store of the fit.
+    """
+
+    guide: Callable[..., Any]
+    elbo: npt.NDArray[np.float64]
+    elbo_steps: npt.NDArray[np.int64]
+    converged: bool
+    verdict: str
+    method: str
+    steps: int
+    seconds: float
+    settings: FitSettings
+    versions: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+    store: StoreState = field(default_factory=dict, repr=False)
+
+    @contextlib.contextmanager
+    def parameters(self) -> Iterator[None]:
+        """Enter the parameter store of this fit; the store outside comes back afterwards."""
+        with own_store(self.store):
+            yield
+
+    def parameter_values(self) -> dict[str, npt.NDArray[Any]]:
+        """The fitted parameters by name, constrained, as numpy arrays."""
+        with self.parameters():
+            store = pyro.get_param_store()
+            return {name: value.detach().cpu().numpy().copy() for name, value in store.items()}

@@ -1,0 +1,61 @@
+"""What a user may set about a fit, with the defaults that need no tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+METHODS = ("auto", "adam", "curvature")
+OPTIMIZERS = ("Adam", "ClippedAdam", "AdamW", "SGD")
+SCHEDULES = ("cosine", "constant", "exponential", "one_cycle")
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Settings of one fit.
+
+    Attributes:
+        steps: Gradient steps of the variational stage.
+        optimizer: ``Adam``, ``ClippedAdam``, ``AdamW`` or ``SGD``.
+        optimizer_options: Keyword options of the optimizer, ``lr`` (default 0.02) among them;
+            ``clip_norm`` (default 10) belongs to ``ClippedAdam``.
+        schedule: How the learning rate moves: ``cosine`` (to 1 % of it), ``constant``,
+            ``exponential`` (to 1 %) or ``one_cycle`` (up for 30 % of the steps, then down).
+        particles: Draws from the guide per step. The curvature method takes at least 16.
+        seed: Seed of every random number of the fit.
+        method: ``adam``: gradient steps on the guide as it is; ``curvature``: mode, whitening by
+            the Hessian, then a full-rank Gaussian (needs a guide that is one joint normal);
+            ``auto``: curvature where it applies.
+        averaging: Whether the result is an exponential average of the last iterates.
+        tolerance: The rise of the ELBO, in nats per 1,000 steps, that still counts as flat; the
+            ELBO's own Monte Carlo error is allowed for on top of it.
+
+    Raises:
+        ValueError: For an unknown name or a number out of its range.
+    """
+
+    steps: int = 5000
+    optimizer: str = "Adam"
+    optimizer_options: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    schedule: str = "cosine"
+    particles: int = 1
+    seed: int = 0
+    method: str = "auto"
+    averaging: bool = True
+    tolerance: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ("optimizer", OPTIMIZERS),
+            ("schedule", SCHEDULES),
+            ("method", METHODS),
+        ):
+            if (value := getattr(self, name)) not in allowed:
+                raise ValueError(f"{name}={value!r} is unknown; one of {', '.join(allowed)}")
+        for name in ("steps", "particles"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.tolerance <= 0:
+            raise ValueError(f"tolerance must be positive, not {self.tolerance}")
+        object.__setattr__(self, "optimizer_options", dict(self.optimizer_options))

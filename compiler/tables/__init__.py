@@ -1,0 +1,1 @@
+"""Declarative tables: distributions, functions, guide families, init strategies, fit settings."""

@@ -1,0 +1,286 @@
+"""The row types of the table of distributions; plain data, importing neither torch nor Pyro."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from compiler.ir.types import Axis, Support, SupportKind
+from compiler.tables.binding import BindResult, bind
+
+ConstraintName = Literal[
+    "real",
+    "positive",
+    "nonnegative",
+    "unit_interval",
+    "half_open_unit_interval",
+    "signed_unit_interval",
+    "stability",
+    "integer",
+    "nonnegative_integer",
+    "positive_integer",
+    "simplex",
+    "ordered",
+    "lower_cholesky",
+    "positive_definite",
+    "size",
+]
+"""What an argument may be.
+
+Each name says it of every entry of the argument, except `simplex`, `ordered`, `lower_cholesky` and
+`positive_definite`, which speak of its own axes together. `half_open_unit_interval` is [0, 1),
+`signed_unit_interval` is [-1, 1], `stability` is (0, 2]. A `size` is a whole number, at least one,
+or a dim, known before running.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a distribution.
+
+    Attributes:
+        name: As in Pyro's constructor.
+        constraint: What its values may be.
+        axes: Its own axes: a letter stands for the same size wherever it occurs in the row, a
+            number for itself. An argument may have further axes on the left, which broadcast.
+        default: Its value where it is left out; None: none.
+        group: What it is one of several ways to give (`probs` or `logits`), exactly one of which
+            has to be given; None: it is the only way.
+        optional: Whether it may be left out without a default (the bounds of `Flat`).
+        keyword_only: Whether it has to be given by name.
+    """
+
+    name: str
+    constraint: ConstraintName = "real"
+    axes: tuple[str | int, ...] = ()
+    default: float | None = None
+    group: str | None = None
+    optional: bool = False
+    keyword_only: bool = False
+
+    @property
+    def event_rank(self) -> int:
+        """How many axes are the parameter's own."""
+        return len(self.axes)
+
+    @property
+    def required(self) -> bool:
+        """Whether it has to be given whatever else is."""
+        return self.default is None and self.group is None and not self.optional
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A number that follows from the arguments: the sum of some of them, plus a constant.
+
+    Attributes:
+        terms: Parameters, or letters of axes (which count as their sizes).
+        plus: Added to them.
+    """
+
+    terms: tuple[str, ...] = ()
+    plus: int = 0
+
+    def at(self, known: Mapping[str, float]) -> float | None:
+        """Return the number, or None where a term is not among those known."""
+        if any(term not in known for term in self.terms):
+            return None
+        return sum((known[term] for term in self.terms), start=float(self.plus))
+
+
+@dataclass(frozen=True, slots=True)
+class SupportRule:
+    """The support of a distribution.
+
+    Attributes:
+        kind: As in the IR.
+        lower: Least value: a number, what it follows from, or None (no bound).
+        upper: The same on the other side.
+        lower_strict: Whether the bound itself is not in the support.
+    """
+
+    kind: SupportKind = "real"
+    lower: float | Sum | None = None
+    upper: float | Sum | None = None
+    lower_strict: bool = False
+
+    def at(self, known: Mapping[str, float]) -> Support:
+        """Return the IR's support.
+
+        Args:
+            known: Values of those parameters, and sizes of those axes, that are known before
+                running, defaults included.
+        """
+        lower, upper = (
+            bound.at(known) if isinstance(bound, Sum) else bound
+            for bound in (self.lower, self.upper)
+        )
+        unknown = (self.lower is not None and lower is None) or (
+            self.upper is not None and upper is None
+        )
+        return Support(kind=self.kind, lower=lower, upper=upper, open_bounds=unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class LocScale:
+    """How `reparam noncentered` draws: `loc + scale * base` (`loc + scale @ base` for a matrix).
+
+    Attributes:
+        loc: The parameter that becomes 0 in the base distribution.
+        scale: The parameter that becomes 1 (the identity matrix) in the base distribution. Where
+            the author gives another of its group, the site cannot be decentred.
+        matrix: Whether `scale` is a lower-triangular matrix. A base without further parameters
+            is then written `Normal(0, 1).expand(...).to_event(1)`.
+
+    All other parameters stand in the base distribution as they are.
+    """
+
+    loc: str = "loc"
+    scale: str = "scale"
+    matrix: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionRow:
+    """A distribution of the language.
+
+    Attributes:
+        name: As in the spec and, unless `ours`, in `pyro.distributions`.
+        parameters: In the order of Pyro's constructor.
+        summary: What it is, in half a sentence.
+        mathematics: Its density, in the parameters' names.
+        support: Where it lives, at given parameters.
+        event_axes: Its event axes: letters of its parameters' axes, names of `size` parameters,
+            or numbers.
+        categories: How many values it takes, where Pyro can enumerate them.
+        index_of: The letter of the axis that a draw is an index into.
+        loc_scale: How it is decentred, where that is possible.
+        in_order: Two parameters, the first of which has to be the smaller.
+        truncatable: Whether `truncated(lower = ..., upper = ...)` applies: Pyro has both its cdf
+            and its quantile function, of a single real.
+        mean_known: Whether Pyro can tell its mean (`init mean`).
+        tensors_only: Whether Pyro refuses Python numbers for all of its scalar parameters.
+        ours: Whether it is the language's own and not from Pyro.
+        note: What an author has to know beyond that.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    summary: str
+    mathematics: str
+    support: SupportRule = SupportRule()
+    event_axes: tuple[str | int, ...] = ()
+    categories: Sum | None = None
+    index_of: str | None = None
+    loc_scale: LocScale | None = None
+    in_order: tuple[str, str] | None = None
+    truncatable: bool = False
+    mean_known: bool = True
+    tensors_only: bool = False
+    ours: bool = False
+    note: str | None = None
+
+    @property
+    def event_rank(self) -> int:
+        """How many event axes a draw has."""
+        return len(self.event_axes)
+
+    @property
+    def element(self) -> Literal["real", "int"]:
+        """What the entries of a draw are, and so of the data that it can produce."""
+        return "int" if self.discrete else "real"
+
+    @property
+    def discrete(self) -> bool:
+        """Whether it takes discrete values."""
+        return self.support.kind in ("integer", "boolean", "one_hot")
+
+    @property
+    def enumerable(self) -> bool:
+        """Whether Pyro can sum it out."""
+        return self.categories is not None
+
+    @property
+    def signature(self) -> str:
+        """How it is called: `StudentT(df, loc = 0, scale = 1)`."""
+        shown: list[str] = []
+        groups: list[str] = []
+        for parameter in self.parameters:
+            if parameter.group is None:
+                default = (
+                    "..."
+                    if parameter.optional
+                    else f"{parameter.default:g}"
+                    if (parameter.default is not None)
+                    else None
+                )
+                shown.append(parameter.name + (f" = {default}" if default else ""))
+            elif parameter.group not in groups:
+                groups.append(parameter.group)
+                shown.append(" | ".join(p.name for p in self.group(parameter.group)))
+        return f"{self.name}({', '.join(shown)})"
+
+    def parameter(self, name: str) -> Parameter:
+        """Return the parameter called `name`; KeyError where there is none."""
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        raise KeyError(name)
+
+    def group(self, name: str) -> tuple[Parameter, ...]:
+        """Return the parameters of a group, in order."""
+        return tuple(p for p in self.parameters if p.group == name)
+
+    def bind(self, positional: int, keywords: Sequence[str] = ()) -> BindResult:
+        """Tell which parameter each argument goes to, or what is wrong with the arguments.
+
+        Args:
+            positional: How many arguments stand without a name.
+            keywords: The names of the others, in order.
+        """
+        return bind(self, positional, keywords)
+
+    def event(
+        self, shapes: Mapping[str, tuple[Axis, ...]], sizes: Mapping[str, Axis]
+    ) -> tuple[Axis, ...]:
+        """Return the event axes of a draw.
+
+        Args:
+            shapes: All event axes of each argument given, by parameter.
+            sizes: What each `size` parameter given says: a number or the name of a dim.
+
+        Raises:
+            ValueError: If an argument has fewer axes than the parameter, or two arguments give
+                different sizes to one letter; the message says which, for the author.
+        """
+        axes = self.axes(shapes, sizes)
+        return tuple(axes[axis] if isinstance(axis, str) else axis for axis in self.event_axes)
+
+    def axes(
+        self, shapes: Mapping[str, tuple[Axis, ...]], sizes: Mapping[str, Axis]
+    ) -> dict[str, Axis]:
+        """Return what each letter of the row's axes stands for; see `event`."""
+        found: dict[str, Axis] = dict(sizes)
+        told_by: dict[str, str] = {}
+        for parameter in self.parameters:
+            if parameter.name not in shapes or not parameter.axes:
+                continue
+            shape = shapes[parameter.name]
+            rank = parameter.event_rank
+            if len(shape) < rank:
+                kind = {1: "a vector", 2: "a matrix"}[rank]
+                raise ValueError(f"{parameter.name} of {self.name} has to be {kind}")
+            for axis, given in zip(parameter.axes, shape[len(shape) - rank :], strict=True):
+                known = found.setdefault(axis, given) if isinstance(axis, str) else axis
+                if known != given:
+                    other = told_by.get(str(axis), self.name)
+                    raise ValueError(
+                        f"{parameter.name} of {self.name} has the size {given} where "
+                        f"{other} has {known}"
+                        if isinstance(axis, str)
+                        else f"{parameter.name} of {self.name} needs {known} entries, not {given}"
+                    )
+                if isinstance(axis, str):
+                    told_by.setdefault(axis, parameter.name)
+        return found

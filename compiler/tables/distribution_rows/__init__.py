@@ -1,0 +1,1 @@
+"""The rows of the table of distributions, a file a kind of support."""

@@ -1,0 +1,426 @@
+"""The base of all automatic guides: prototype, plates, master and the common methods."""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeAlias
+
+import pyro
+import torch
+from pyro import poutine
+from pyro.nn.module import PyroModule
+from pyro.poutine.util import site_is_subsample
+from torch import Tensor, nn
+
+from autoguide_core.guides.live import MINIBATCH, current_sites, support_sources
+from autoguide_core.guides.supports import (
+    SiteMask,
+    full_shape,
+    full_size,
+    is_subsampled,
+    site_mask,
+    steady_support,
+)
+from autoguide_core.initialization import InitMessenger, InitStrategy, Site
+
+Model: TypeAlias = Callable[..., Any]
+CreatePlates: TypeAlias = Callable[..., Any]
+
+# Draws behind a quantile that has no closed form: standard error about 0.8 % of a sd at the median.
+NUM_QUANTILE_DRAWS = 10_000
+_SAMPLE_PLATE = "_sample_posterior"
+
+
+def is_not_latent(msg: Site) -> bool:
+    """Whether a message is of no concern to a guide: a parameter, observation or index draw."""
+    return bool(msg["type"] != "sample" or msg["is_observed"] or site_is_subsample(msg))
+
+
+class AutoGuide(PyroModule):  # type: ignore[misc]  # Pyro's classes are untyped
+    """Base class of automatic guides.
+
+    A guide learns the shape of its model from one run, the *prototype*, at its first call, and
+    makes its parameters then. Derived classes implement ``forward`` with the model's arguments, and
+    usually extend ``_setup_prototype`` to make their parameters. Guides can be used alone or as the
+    parts of an `AutoGuideList`.
+
+    The interface is that of Pyro's "Automatic Guide Generation"
+    (https://docs.pyro.ai/en/stable/infer.autoguide.html).
+
+    Args:
+        model: A Pyro model. It is not registered as a submodule.
+        create_plates: Called with the model's arguments; returns a `pyro.plate` or several, which
+            are used in place of the plates of the same names. Use it to control subsampling.
+
+    Attributes:
+        master: A weak reference to the outermost `AutoGuideList`, or None.
+        prototype_trace: The trace of the model's first run, latent sites only; None before it.
+        plates: The plates of the latest call, by name.
+    """
+
+    master: weakref.ref[AutoGuide] | None
+    prototype_trace: Any
+    plates: dict[str, Any]
+
+    # Whether the family maps draws onto the supports of its sites.
+    _reads_supports = True
+
+    def __init__(self, model: Model, *, create_plates: CreatePlates | None = None) -> None:
+        super().__init__(name=type(self).__name__)
+        self.master = None
+        # In tuples, so that a model that is a module does not become a submodule of the guide.
+        self._model: tuple[Model] | None = (model,)
+        self._bare_model: tuple[Model] | None = (model,)
+        self._init_messenger: InitMessenger | None = None
+        self.init_loc_fn: InitStrategy | None = None
+        self.create_plates = create_plates
+        self.prototype_trace = None
+        self.plates = {}
+        self._prototype_frames: dict[str, Any] = {}
+        self._supports: dict[str, Any] = {}
+        self._live_supports: dict[str, frozenset[str]] = {}
+        self._has_live_masks = False
+        self._in_full_size = False
+        self._emitted: dict[str, Tensor] = {}
+
+    @property
+    def model(self) -> Model:
+        """The model, with the initialisation of the guide around it."""
+        if self._model is None:
+            raise RuntimeError(
+                f"This {type(self).__name__} was loaded from a file, and a model is not saved with "
+                "its guide: it can be sampled, but not set up anew."
+            )
+        return self._model[0]
+
+    # --- Set-up -------------------------------------------------------------------------------
+
+    def _initialise_with(self, init_loc_fn: InitStrategy) -> None:
+        """Wrap the model so that its prototype run starts where ``init_loc_fn`` says."""
+        assert self._bare_model is not None
+        self.init_loc_fn = init_loc_fn
+        self._init_messenger = InitMessenger(init_loc_fn)
+        self._model = (self._init_messenger(self._bare_model[0]),)
+
+    _prototype_hide_fn = staticmethod(is_not_latent)
+
+    def _prototype_model(self) -> Model:
+        """The model as the prototype run sees it."""
+        return self.model
+
+    def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
+        """Run the model once and record its latent sites and their plates."""
+        model = poutine.block(self._prototype_model(), self._prototype_hide_fn)
+        trace = poutine.block(poutine.trace(model).get_trace)(*args, **kwargs)
+        self.prototype_trace = trace
+        if self._init_messenger is not None:
+            self._init_messenger.check_names()
+        if self.master is not None:
+            self._root()._check_prototype(trace, self)
+        self._prototype_frames = {}
+        for name, site in trace.iter_stochastic_nodes():
+            for frame in site["cond_indep_stack"]:
+                if not frame.vectorized:
+                    raise NotImplementedError(
+                        f"{type(self).__name__} does not support sequential pyro.plate: site "
+                        f"'{name}' is in the sequential plate '{frame.name}'."
+                    )
+                self._prototype_frames[frame.name] = frame
+        self._find_live_sites(args, kwargs)
+
+    def _find_live_sites(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Record which sites have a support or a mask that may change from call to call."""
+        sites = dict(self._sites())
+        self._has_live_masks = any(site_mask(site).is_dynamic for site in sites.values())
+        if self._reads_supports:
+            self._live_supports = support_sources(self._full_model(), sites, args, kwargs)
+            for name, site in sites.items():
+                self._supports[name], is_steady = steady_support(site)
+                if not is_steady:
+                    sources = self._live_supports.get(name, frozenset())
+                    self._live_supports[name] = sources | {MINIBATCH}
+
+    def _check_prototype(self, part_trace: Any, part: AutoGuide) -> None:
+        """Check the prototype of a part against this guide's own; lists do."""
+
+    def _ensure_prototype(self, *args: Any, **kwargs: Any) -> None:
+        """Set the guide up, if this has not been done yet; its master first."""
+        if self.master is not None:
+            self._root()._ensure_prototype(*args, **kwargs)
+        if self.prototype_trace is None:
+            try:
+                self._setup_prototype(*args, **kwargs)
+            except BaseException:
+                # Otherwise the next call would take a half-made guide for a whole one.
+                self.prototype_trace = None
+                raise
+
+    def _sites(self) -> Iterator[tuple[str, Site]]:
+        """The latent sites of the prototype, in the model's order."""
+        yield from self.prototype_trace.iter_stochastic_nodes()
+
+    # --- Master -------------------------------------------------------------------------------
+
+    def _root(self) -> AutoGuide:
+        """The outermost list, or the guide itself if it is in none."""
+        root = self if self.master is None else self.master()
+        if root is None:
+            raise RuntimeError(
+                f"The AutoGuideList that this {type(self).__name__} was added to is gone."
+            )
+        return root
+
+    def _full_model(self) -> Model:
+        """The model of the outermost guide, without any initialisation around it."""
+        bare = self._root()._bare_model
+        if bare is None:
+            raise RuntimeError("The guide was loaded from a file, without its model.")
+        return bare[0]
+
+    def _update_master(self, master: weakref.ref[AutoGuide]) -> None:
+        self.master = master
+        for part in self.modules():
+            if part is not self and isinstance(part, AutoGuide):
+                part.master = master
+
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        """Add a submodule; a guide among them becomes a part with this guide's master."""
+        if isinstance(module, AutoGuide):
+            module._update_master(weakref.ref(self) if self.master is None else self.master)
+        super().add_module(name, module)
+
+    # --- Plates -------------------------------------------------------------------------------
+
+    def _create_plates(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Make the plates of this call, or take them from the master."""
+        if self.master is not None:
+            if self.create_plates is not None:
+                raise ValueError("Cannot pass create_plates() to a part: give it to the list.")
+            self.plates = self._root().plates
+            return self.plates
+        self.plates = {}
+        if self.create_plates is not None and not self._in_full_size:
+            created = self.create_plates(*args, **kwargs)
+            created = [created] if isinstance(created, pyro.plate) else list(created)
+            if not all(isinstance(plate, pyro.plate) for plate in created):
+                raise ValueError("create_plates() returned something that is not a pyro.plate.")
+            self.plates = {plate.name: plate for plate in created}
+        for name, frame in sorted(self._prototype_frames.items()):
+            if name not in self.plates:
+                subsample_size = None if self._in_full_size else frame.size
+                self.plates[name] = pyro.plate(
+                    name, full_size(frame), dim=frame.dim, subsample_size=subsample_size
+                )
+        return self.plates
+
+    @contextmanager
+    def _site_plates(self, site: Site) -> Iterator[None]:
+        """The plates of a site, entered."""
+        with ExitStack() as stack:
+            for frame in site["cond_indep_stack"]:
+                stack.enter_context(self.plates[frame.name])
+            yield
+
+    @contextmanager
+    def _full_size_plates(self) -> Iterator[None]:
+        """Inside, every plate has its full size, and nothing is seen by handlers outside."""
+        root = self._root()
+        root._in_full_size = True
+        try:
+            with poutine.block():
+                yield
+        finally:
+            root._in_full_size = False
+
+    # --- Live sites ---------------------------------------------------------------------------
+
+    def _current_masks(self, *args: Any, **kwargs: Any) -> dict[str, SiteMask]:
+        """The mask of each site of the prototype in this call."""
+        sites = dict(self._sites())
+        if self._has_live_masks and not self._in_full_size and poutine.get_mask() is not False:
+            now = current_sites(
+                self._full_model(),
+                args,
+                kwargs,
+                plates=self.plates,
+                values=self._root()._emitted,
+                unconstrained={},
+            )
+            sites = {name: now[name] for name in sites}
+        return {name: site_mask(site) for name, site in sites.items()}
+
+    def _current_supports(
+        self, unconstrained: Mapping[str, Tensor], *args: Any, **kwargs: Any
+    ) -> dict[str, Any]:
+        """The support of each site of the prototype, given the guide's draws in this call."""
+        if not self._live_supports:
+            return self._supports
+        root = self._root()
+        self._check_live_sources(root)
+        now = current_sites(
+            self._full_model(),
+            args,
+            kwargs,
+            plates=self.plates,
+            values=root._emitted,
+            unconstrained=unconstrained,
+        )
+        return self._supports | {name: now[name]["fn"].support for name in self._live_supports}
+
+    def _foreign_sources(self) -> frozenset[str]:
+        """The sites of other parts on which supports of this part depend."""
+        latents = {name for name, _ in self._root()._sites()}
+        own = {name for name, _ in self._sites()}
+        return frozenset().union(*self._live_supports.values()) & (latents - own)
+
+    def _check_live_sources(self, root: AutoGuide) -> None:
+        for name, sources in self._live_supports.items():
+            for source in sorted(self._foreign_sources() & sources):
+                if source not in root._emitted:
+                    raise ValueError(
+                        f"The support of site '{name}' depends on site '{source}', which no "
+                        "earlier part of the AutoGuideList covers: put the part that covers "
+                        f"'{source}' before the one that covers '{name}'."
+                    )
+            if root._in_full_size and any(map(is_subsampled, root._prototype_frames.values())):
+                raise NotImplementedError(
+                    f"The support of site '{name}' changes from call to call, and the model has a "
+                    "subsampled plate: full-size summaries cannot be computed for it."
+                )
+
+    # --- Results ------------------------------------------------------------------------------
+
+    def call(self, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
+        """Call the guide and return the values as a tuple, in the order of the site names.
+
+        Unlike the guide's own call, which returns a dict, this can be traced by
+        ``torch.jit.trace_module(guide, {"call": args})``.
+        """
+        result = self(*args, **kwargs)
+        return tuple(value for _, value in sorted(result.items()))
+
+    def sample_latent(self, *args: Any, **kwargs: Any) -> Any:
+        """Draw the guide's packed latent, in families that have one; None in the others."""
+        return None
+
+    def median(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """The posterior median of each latent site.
+
+        Raises:
+            NotImplementedError: The family has none; all families of this package have.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no median().")
+
+    def quantiles(
+        self, quantiles: Tensor | Iterable[float], *args: Any, **kwargs: Any
+    ) -> dict[str, Tensor]:
+        """Posterior quantiles of each entry of each latent site.
+
+        By default they are taken over draws; families override this where there is a closed form.
+
+        Args:
+            quantiles: Probabilities, Q of them.
+            *args: Positional arguments of the model.
+            **kwargs: Keyword arguments of the model.
+
+        Returns:
+            For each site a tensor of shape (Q, *full site shape).
+        """
+        draws = self.sample_posterior(NUM_QUANTILE_DRAWS, *args, **kwargs)
+        return {name: quantiles_of_draws(values, quantiles) for name, values in draws.items()}
+
+    def sample_posterior(self, num_samples: int, /, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """Draw from the guide many times at once.
+
+        By default the guide runs once inside a plate of ``num_samples`` to the left of all others.
+
+        Args:
+            num_samples: The number of draws.
+            *args: Positional arguments of the model.
+            **kwargs: Keyword arguments of the model.
+
+        Returns:
+            For each site that the guide covers a detached tensor of shape
+            (num_samples, *full site shape), where a subsampled plate has its full size.
+        """
+        self._ensure_prototype(*args, **kwargs)
+        root = self._root()
+        if root is not self and self._foreign_sources():
+            joint = root.sample_posterior(num_samples, *args, **kwargs)
+            return {name: joint[name] for name, _ in self._sites()}
+        depth = max((-frame.dim for frame in root._prototype_frames.values()), default=0)
+        with torch.no_grad(), self._full_size_plates():
+            if root is not self:
+                root._create_plates(*args, **kwargs)
+            with pyro.plate(_SAMPLE_PLATE, num_samples, dim=-depth - 1):
+                values = self(*args, **kwargs)
+        shapes = {name: full_shape(site) for name, site in self._sites()}
+        return {
+            name: _align_draws(value, num_samples, shapes[name]).detach()
+            for name, value in values.items()
+            if name in shapes
+        }
+
+    # --- Copying and saving -------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy, so that saving leaves the live guide as it is. Models, strategies and weak
+        # references are not saved.
+        state = dict(super().__getstate__())
+        state.update(
+            _model=None,
+            _bare_model=None,
+            _init_messenger=None,
+            init_loc_fn=None,
+            master=None,
+            plates={},
+            _emitted={},
+        )
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._update_parts()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> AutoGuide:
+        # The model is not the guide's own and the prototype never changes: both are shared.
+        shared = {"_model", "_bare_model", "_init_messenger", "init_loc_fn", "create_plates"}
+        shared |= {"prototype_trace", "_prototype_frames"}
+        twin = type(self).__new__(type(self))
+        memo[id(self)] = twin
+        for key, value in super().__getstate__().items():
+            if key in ("master", "plates", "_emitted"):
+                value = None if key == "master" else {}
+            twin.__dict__[key] = value if key in shared else copy.deepcopy(value, memo)
+        for key in shared:
+            twin.__dict__[key] = self.__dict__[key]
+        twin._update_parts()
+        return twin
+
+    def _update_parts(self) -> None:
+        reference = weakref.ref(self)
+        for part in self.modules():
+            if part is not self and isinstance(part, AutoGuide):
+                part.master = reference
+
+
+def quantiles_of_draws(draws: Tensor, quantiles: Tensor | Iterable[float]) -> Tensor:
+    """Entrywise quantiles over the first dim; shape (Q, *draws.shape[1:])."""
+    probabilities = torch.as_tensor(quantiles, dtype=draws.dtype, device=draws.device)
+    ordered = draws.sort(dim=0).values
+    position = probabilities * (len(draws) - 1)
+    below = position.floor().long()
+    above = (below + 1).clamp(max=len(draws) - 1)
+    weight = (position - below).reshape(-1, *[1] * (draws.dim() - 1))
+    return torch.lerp(ordered[below], ordered[above], weight.expand_as(ordered[below]))
+
+
+def _align_draws(value: Tensor, num_samples: int, shape: torch.Size) -> Tensor:
+    """Drop the dims of size one between the sample plate and the site's own batch dims."""
+    gap = value.dim() - 1 - len(shape)
+    if gap < 0:  # a value that does not vary over draws, as of an AutoCallable outside of plates
+        return value.expand(num_samples, *shape)
+    return value.reshape(value.shape[0], *value.shape[1 + gap :]).expand(num_samples, *shape)

@@ -1,0 +1,234 @@
+"""`AutoContinuous`: the base of the families that draw all sites as one unconstrained vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro import poutine
+from torch import Tensor
+from torch.distributions import biject_to
+
+from autoguide_core.guides.base import NUM_QUANTILE_DRAWS, AutoGuide, quantiles_of_draws
+from autoguide_core.guides.supports import (
+    SiteMask,
+    constrain,
+    full_size,
+    is_elementwise,
+    is_subsampled,
+    monotone_quantiles,
+    site_mask,
+    unconstrained_value,
+)
+from autoguide_core.initialization import InitStrategy, Site, init_to_median
+
+_NO_MASK = SiteMask()
+
+
+class AutoContinuous(AutoGuide):
+    """Base class of joint guides over all sites, laid out in one vector of length ``latent_dim``.
+
+    Each site is mapped to unconstrained space, and the results are laid side by side in the model's
+    order. A derived class says what distribution that vector has: `get_posterior`, or
+    `get_base_dist` and `get_transform`. This is automatic differentiation variational inference
+    (Kucukelbir, Tran, Ranganath, Gelman and Blei 2017, https://arxiv.org/abs/1603.00788).
+
+    Args:
+        model: A Pyro model whose latent sites are all continuous.
+        init_loc_fn: The initialisation strategy.
+
+    Attributes:
+        latent_dim: The length of the vector, D.
+    """
+
+    latent_dim: int
+
+    def __init__(
+        self, model: Callable[..., Any], init_loc_fn: InitStrategy = init_to_median
+    ) -> None:
+        super().__init__(model)
+        self._initialise_with(init_loc_fn)
+        self._unconstrained_shapes: dict[str, torch.Size] = {}
+
+    def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
+        super()._setup_prototype(*args, **kwargs)
+        for name, site in self._sites():
+            self._refuse_subsampling(name, site)
+            self._refuse_masks(name, site)
+            self._unconstrained_shapes[name] = unconstrained_value(site).shape
+        self.latent_dim = sum(shape.numel() for shape in self._unconstrained_shapes.values())
+        if self.latent_dim == 0:
+            raise RuntimeError(
+                f"{type(self).__name__} found no latent variables; use an empty guide instead."
+            )
+
+    def _refuse_subsampling(self, name: str, site: Site) -> None:
+        for frame in site["cond_indep_stack"]:
+            if is_subsampled(frame):
+                raise ValueError(
+                    f"{type(self).__name__} cannot cover site '{name}': it is inside plate "
+                    f"'{frame.name}', of which a minibatch of {frame.size} of {full_size(frame)} "
+                    "is in use, and one joint vector cannot be subsampled. Use AutoNormal for it "
+                    "(in an AutoGuideList), or run the plate at its full size."
+                )
+
+    def _refuse_masks(self, name: str, site: Site) -> None:
+        if site_mask(site).hides_something:
+            raise ValueError(
+                f"{type(self).__name__} cannot cover site '{name}', parts of which are masked: the "
+                "masked entries would drift without bound. Use AutoNormal for it (in an "
+                "AutoGuideList), or make the site of the entries that count only."
+            )
+
+    def _init_loc(self) -> Tensor:
+        """The initial values, unconstrained and packed; shape (D,)."""
+        parts = [unconstrained_value(site).reshape(-1) for _, site in self._sites()]
+        return torch.cat(parts)
+
+    def get_base_dist(self) -> Any:
+        """The base distribution of the posterior over a vector, event shape (D,).
+
+        The posterior is this distribution pushed through `get_transform`.
+        """
+        raise NotImplementedError
+
+    def get_transform(self, *args: Any, **kwargs: Any) -> Any:
+        """The transform from the base distribution to the posterior."""
+        raise NotImplementedError
+
+    def get_posterior(self, *args: Any, **kwargs: Any) -> Any:
+        """The distribution of the packed unconstrained vector, event shape (D,)."""
+        return dist.TransformedDistribution(
+            self.get_base_dist(), self.get_transform(*args, **kwargs)
+        )
+
+    def sample_latent(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Emit the packed vector as one auxiliary site; shape (..., D)."""
+        return pyro.sample(
+            f"_{self._pyro_name}_latent",
+            self.get_posterior(*args, **kwargs),
+            infer={"is_auxiliary": True},
+        )
+
+    def _unpack_latent(self, latent: Tensor) -> Iterator[tuple[Site, Tensor]]:
+        """Cut a packed vector into sites.
+
+        Args:
+            latent: Shape (..., D); batch dims on the left are those of plates outside.
+
+        Yields:
+            Each site of the prototype with its unconstrained value.
+        """
+        position = 0
+        for name, site in self._sites():
+            shape = self._unconstrained_shapes[name]
+            event_dim = site["fn"].event_dim + len(shape) - site["value"].dim()
+            batched = torch.broadcast_shapes(shape, latent.shape[:-1] + (1,) * event_dim)
+            part = latent[..., position : position + shape.numel()]
+            yield site, part.reshape(batched)
+            position += shape.numel()
+
+    def forward(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """Draw the packed vector and emit each site.
+
+        Args:
+            *args: Positional arguments of the model.
+            **kwargs: Keyword arguments of the model.
+
+        Returns:
+            The sampled value of each site.
+        """
+        self._ensure_prototype(*args, **kwargs)
+        latent = self.sample_latent(*args, **kwargs)
+        self._create_plates(*args, **kwargs)
+        unconstrained = {site["name"]: value for site, value in self._unpack_latent(latent)}
+        supports = self._current_supports(unconstrained, *args, **kwargs)
+        with_density = poutine.get_mask() is not False
+        result = {}
+        for name, site in self._sites():
+            event_dim = site["fn"].event_dim
+            value, log_density = constrain(
+                supports[name], event_dim, unconstrained[name], _NO_MASK, with_density=with_density
+            )
+            with self._site_plates(site):
+                delta = dist.Delta(value, log_density, event_dim=event_dim)
+                result[name] = pyro.sample(name, delta)
+        return result
+
+    def _loc_scale(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        """Location and scale of Normal marginals, each of shape (D,); families that have them."""
+        raise NotImplementedError
+
+    def median(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """The image on the supports of the median of the packed vector.
+
+        For a support with an elementwise bijection this is the median of each entry. For others
+        (a simplex, say) it is the image of the unconstrained median, which lies in the support. A
+        family without Normal marginals takes the median over draws.
+        """
+        self._ensure_prototype(*args, **kwargs)
+        with torch.no_grad(), self._full_size_plates():
+            self._root()._create_plates(*args, **kwargs)
+            self._create_plates(*args, **kwargs)
+            try:
+                loc = self._loc_scale(*args, **kwargs)[0].detach()
+            except NotImplementedError:
+                draws = self.get_posterior(*args, **kwargs).sample((NUM_QUANTILE_DRAWS,))
+                loc = quantiles_of_draws(draws, [0.5])[0]
+            locs = {site["name"]: value for site, value in self._unpack_latent(loc)}
+            supports = self._current_supports(locs, *args, **kwargs)
+            return {name: biject_to(supports[name])(loc).clone() for name, loc in locs.items()}
+
+    def quantiles(
+        self, quantiles: Tensor | Iterable[float], *args: Any, **kwargs: Any
+    ) -> dict[str, Tensor]:
+        """Posterior quantiles of each entry of each site.
+
+        Exact where the marginals are Normal and the bijection of the support is elementwise; over
+        draws in all other cases.
+
+        Args:
+            quantiles: Probabilities, Q of them.
+            *args: Positional arguments of the model.
+            **kwargs: Keyword arguments of the model.
+
+        Returns:
+            For each site a tensor of shape (Q, *site shape).
+        """
+        self._ensure_prototype(*args, **kwargs)
+        try:
+            with torch.no_grad():
+                loc, scale = self._loc_scale(*args, **kwargs)
+        except NotImplementedError:
+            return super().quantiles(quantiles, *args, **kwargs)
+        q = torch.as_tensor(quantiles, dtype=loc.dtype, device=loc.device)
+        scales = {site["name"]: value for site, value in self._unpack_latent(scale.detach())}
+        draws: dict[str, Tensor] = {}
+        result = {}
+        for site, site_loc in self._unpack_latent(loc.detach()):
+            name, support = site["name"], self._supports[site["name"]]
+            if name not in self._live_supports and is_elementwise(biject_to(support)):
+                result[name] = monotone_quantiles(support, site_loc, scales[name], q)
+            else:
+                draws = draws or self.sample_posterior(NUM_QUANTILE_DRAWS, *args, **kwargs)
+                result[name] = quantiles_of_draws(draws[name], q)
+        return result
+
+    def sample_posterior(self, num_samples: int, /, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """Draw from the guide many times at once; see `AutoGuide.sample_posterior`."""
+        self._ensure_prototype(*args, **kwargs)
+        if self._live_supports:
+            return super().sample_posterior(num_samples, *args, **kwargs)
+        with torch.no_grad(), poutine.block():
+            latents = self.get_posterior(*args, **kwargs).sample((num_samples,))
+            result = {}
+            position = 0
+            for name, _ in self._sites():
+                shape = self._unconstrained_shapes[name]
+                part = latents[..., position : position + shape.numel()]
+                result[name] = biject_to(self._supports[name])(part.reshape(num_samples, *shape))
+                position += shape.numel()
+        return result

@@ -1,0 +1,213 @@
+"""`AutoNormal`: an independent Normal for each entry of each latent site (mean field)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro import poutine
+from pyro.distributions import constraints
+from pyro.nn.module import PyroModule, PyroParam
+from torch import Tensor
+from torch.distributions import biject_to
+
+from autoguide_core.guides.base import NUM_QUANTILE_DRAWS, AutoGuide, quantiles_of_draws
+from autoguide_core.guides.naming import get_deep, parameter_paths, set_deep
+from autoguide_core.guides.supports import (
+    SiteMask,
+    constrain,
+    is_elementwise,
+    monotone_quantiles,
+    tile_to_full_size,
+    unconstrained_event_dim,
+    unconstrained_value,
+)
+from autoguide_core.initialization import InitStrategy, init_to_feasible
+
+
+def positive_init_scale(init_scale: float) -> float:
+    """Check an initial scale: a positive, finite number.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    is_number = isinstance(init_scale, int | float) and not isinstance(init_scale, bool)
+    if not is_number or not 0 < init_scale < float("inf"):
+        raise ValueError(f"Expected a number init_scale > 0, but got {init_scale!r}.")
+    return float(init_scale)
+
+
+class AutoNormal(AutoGuide):
+    """A mean-field Normal guide with named parameters for each site.
+
+    In unconstrained space each entry of each site has a Normal of its own. Site ``theta`` has the
+    parameters ``guide.locs.theta`` and ``guide.scales.theta``, of its full unconstrained shape
+    under subsampling, and the auxiliary site ``theta_unconstrained``.
+
+    Args:
+        model: A Pyro model.
+        init_loc_fn: The initialisation strategy of the locations.
+        init_scale: The initial scale in unconstrained space.
+        create_plates: As for `AutoGuide`.
+    """
+
+    scale_constraint = constraints.softplus_positive
+
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        *,
+        init_loc_fn: InitStrategy = init_to_feasible,
+        init_scale: float = 0.1,
+        create_plates: Callable[..., Any] | None = None,
+    ) -> None:
+        self._init_scale = positive_init_scale(init_scale)
+        super().__init__(model, create_plates=create_plates)
+        self._initialise_with(init_loc_fn)
+        self._event_dims: dict[str, int] = {}
+        self._paths: dict[str, str] = {}
+
+    def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
+        super()._setup_prototype(*args, **kwargs)
+        self.locs, self.scales = PyroModule(), PyroModule()
+        self._paths = parameter_paths(self.locs, self._supports)
+        for name, site in self._sites():
+            init_loc = unconstrained_value(site)
+            event_dim = unconstrained_event_dim(site, init_loc)
+            self._event_dims[name] = event_dim
+            init_loc = tile_to_full_size(site, init_loc, event_dim)
+            init_scale = torch.full_like(init_loc, self._init_scale)
+            loc = PyroParam(init_loc, constraints.real, event_dim)
+            scale = PyroParam(init_scale, self.scale_constraint, event_dim)
+            set_deep(self.locs, self._paths[name], loc)
+            set_deep(self.scales, self._paths[name], scale)
+
+    def _get_loc_and_scale(self, name: str) -> tuple[Tensor, Tensor]:
+        """The location and scale of a site, of the sizes that the entered plates have."""
+        path = self._paths[name]
+        return get_deep(self.locs, path), get_deep(self.scales, path)
+
+    def forward(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """Draw each site.
+
+        Args:
+            *args: Positional arguments of the model.
+            **kwargs: Keyword arguments of the model.
+
+        Returns:
+            The sampled value of each site.
+        """
+        self._ensure_prototype(*args, **kwargs)
+        self._create_plates(*args, **kwargs)
+        masks = self._current_masks(*args, **kwargs)
+        unconstrained: dict[str, Tensor] = {}
+        result: dict[str, Tensor] = {}
+        for name, site in self._sites():
+            with self._site_plates(site), batch_mask(masks[name]):
+                unconstrained[name] = self._draw(name, masks[name])
+                if not self._live_supports:
+                    result[name] = self._emit(
+                        name, self._supports[name], unconstrained[name], masks[name]
+                    )
+        if self._live_supports:
+            supports = self._current_supports(unconstrained, *args, **kwargs)
+            for name, site in self._sites():
+                with self._site_plates(site), batch_mask(masks[name]):
+                    result[name] = self._emit(
+                        name, supports[name], unconstrained[name], masks[name]
+                    )
+        return result
+
+    def _draw(self, name: str, mask: SiteMask) -> Tensor:
+        """Emit a site's auxiliary latent."""
+        normal = dist.Normal(*self._get_loc_and_scale(name))
+        if mask.elements is not None:
+            keep = torch.as_tensor(mask.elements)
+            entry_event_dim = self._event_dims[name] - mask.reinterpreted
+            normal = normal.mask(keep.reshape(keep.shape + (1,) * entry_event_dim))
+        return pyro.sample(
+            name + "_unconstrained",
+            normal.to_event(self._event_dims[name]),
+            infer={"is_auxiliary": True},
+        )
+
+    def _emit(self, name: str, support: Any, unconstrained: Tensor, mask: SiteMask) -> Tensor:
+        """Emit a site itself."""
+        event_dim = self.prototype_trace.nodes[name]["fn"].event_dim
+        value, log_density = constrain(
+            support,
+            event_dim,
+            unconstrained,
+            mask,
+            with_density=poutine.get_mask() is not False,
+        )
+        return pyro.sample(name, dist.Delta(value, log_density, event_dim=event_dim))
+
+    def median(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """The images of the locations on the supports, at full size.
+
+        For a support with an elementwise bijection this is the median of each entry. For others
+        (a simplex, say) it is the image of the unconstrained median, which lies in the support.
+        """
+        self._ensure_prototype(*args, **kwargs)
+        with torch.no_grad(), self._full_size_plates():
+            self._root()._create_plates(*args, **kwargs)
+            self._create_plates(*args, **kwargs)
+            locs = {name: self._get_loc_and_scale(name)[0].detach() for name, _ in self._sites()}
+            supports = self._current_supports(locs, *args, **kwargs)
+            return {name: biject_to(supports[name])(loc).clone() for name, loc in locs.items()}
+
+    def quantiles(
+        self, quantiles: Tensor | Iterable[float], *args: Any, **kwargs: Any
+    ) -> dict[str, Tensor]:
+        """Posterior quantiles of each entry of each site, at full size.
+
+        Exact where the bijection of the support is elementwise; over draws where it is not or
+        where the support is not fixed.
+
+        Args:
+            quantiles: Probabilities, Q of them.
+            *args: Positional arguments of the model.
+            **kwargs: Keyword arguments of the model.
+
+        Returns:
+            For each site a tensor of shape (Q, *full site shape).
+        """
+        self._ensure_prototype(*args, **kwargs)
+        draws: dict[str, Tensor] = {}
+        result = {}
+        for name, _ in self._sites():
+            if name not in self._live_supports and is_elementwise(biject_to(self._supports[name])):
+                with torch.no_grad():
+                    loc, scale = self._get_loc_and_scale(name)
+                    q = torch.as_tensor(quantiles, dtype=loc.dtype, device=loc.device)
+                    result[name] = monotone_quantiles(self._supports[name], loc, scale, q)
+            else:
+                draws = draws or self.sample_posterior(NUM_QUANTILE_DRAWS, *args, **kwargs)
+                result[name] = quantiles_of_draws(draws[name], quantiles)
+        return result
+
+    def sample_posterior(self, num_samples: int, /, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """Draw from the guide many times at once; see `AutoGuide.sample_posterior`."""
+        self._ensure_prototype(*args, **kwargs)
+        if self._live_supports:
+            return super().sample_posterior(num_samples, *args, **kwargs)
+        result = {}
+        with torch.no_grad():
+            for name, _ in self._sites():
+                normal = dist.Normal(*self._get_loc_and_scale(name))
+                draw = normal.sample((num_samples,))
+                result[name] = biject_to(self._supports[name])(draw)
+        return result
+
+
+def batch_mask(mask: SiteMask) -> AbstractContextManager[Any]:
+    """The handler that applies a site's batch mask to what is emitted inside."""
+    if mask.batch is None:
+        return nullcontext()
+    handler: AbstractContextManager[Any] = poutine.mask(mask=mask.batch)
+    return handler

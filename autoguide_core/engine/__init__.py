@@ -1,9 +1,9 @@
 """The engine: fits a guide to a model, and says honestly how it went."""
 
-from .errors import FitError
-from .fit import fit
-from .progress import Progress
-from .result import FitResult
-from .settings import FitSettings
+from autoguide_core.engine.errors import FitError
+from autoguide_core.engine.fit import fit
+from autoguide_core.engine.progress import Progress
+from autoguide_core.engine.result import FitResult
+from autoguide_core.engine.settings import FitSettings
 
 __all__ = ["FitError", "FitResult", "FitSettings", "Progress", "fit"]

@@ -11,8 +11,8 @@ import torch
 from pyro import poutine
 from pyro.poutine import Trace
 
-from .errors import FitError
-from .structure import Model, parameters
+from autoguide_core.engine.errors import FitError
+from autoguide_core.engine.structure import Model, parameters
 
 
 def check_start(

@@ -12,7 +12,7 @@ from pyro import poutine
 from pyro.infer import TraceEnum_ELBO, TraceGraph_ELBO
 from pyro.poutine import Trace
 
-from .structure import Model, Structure
+from autoguide_core.engine.structure import Model, Structure
 
 PARTICLE_PLATE = "num_particles_vectorized"
 

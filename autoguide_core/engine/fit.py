@@ -11,13 +11,17 @@ import numpy as np
 import pyro
 import torch
 
-from .checks import check_start
-from .isolation import StoreState, own_randomness, own_store
-from .loop import Run, run_adam
-from .progress import ProgressCallback, Reporter
-from .result import FitResult
-from .settings import FitSettings
-from .structure import Model, inspect
+from autoguide_core.engine.checks import check_start
+from autoguide_core.engine.curvature import MAX_DIM, run_curvature
+from autoguide_core.engine.errors import FitError
+from autoguide_core.engine.folding import flat_layout, is_joint_normal, is_laplace, only_part
+from autoguide_core.engine.isolation import StoreState, own_randomness, own_store
+from autoguide_core.engine.loop import Run, run_adam
+from autoguide_core.engine.laplace import run_laplace
+from autoguide_core.engine.progress import ProgressCallback, Reporter
+from autoguide_core.engine.result import FitResult
+from autoguide_core.engine.settings import FitSettings
+from autoguide_core.engine.structure import Model, Structure, inspect
 
 _DEFAULTS = FitSettings()
 
@@ -56,7 +60,7 @@ def fit(
     with own_store(store), own_randomness(settings.seed):
         run = _run(model, guide, tuple(args), keywords, settings, Reporter(progress))
     return FitResult(
-        guide=guide,
+        guide=run.guide or guide,
         elbo=run.elbo,
         elbo_steps=np.arange(1, len(run.elbo) + 1),
         converged=run.verdict.converged,
@@ -86,6 +90,28 @@ def _run(
     """Set the guide up, check the start, choose the method and run it."""
     structure = inspect(model, guide, args, kwargs)
     check_start(model, guide, args, kwargs)
+    part = only_part(guide)
+    if settings.method != "adam":
+        obstacle = _obstacle(part, structure)
+        if obstacle is None and is_laplace(guide):
+            return run_laplace(model, guide, args, kwargs, settings=settings, report=report)
+        if obstacle is None:
+            return run_curvature(model, part, args, kwargs, settings=settings, report=report)
+        if settings.method == "curvature":
+            raise FitError(f"method 'curvature' cannot be used: {obstacle}")
     return run_adam(
         model, guide, args, kwargs, structure=structure, settings=settings, report=report
     )
+
+
+def _obstacle(part: Model, structure: Structure) -> str | None:
+    """Why the methods that need the whole density do not apply, or None."""
+    if not is_joint_normal(part) and not is_laplace(part):
+        return "the guide is not one joint normal over all latent variables"
+    if structure.subsampled:
+        return f"plate {structure.subsampled[0]!r} draws minibatches"
+    if set(flat_layout(part)) != set(structure.latents):
+        return "the guide's normal does not hold all latent variables"
+    if part.latent_dim > MAX_DIM:
+        return f"there are more than {MAX_DIM} latent dimensions"
+    return None

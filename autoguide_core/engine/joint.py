@@ -12,7 +12,7 @@ from pyro.infer.mcmc.util import TraceEinsumEvaluator
 from pyro.infer.util import is_validation_enabled
 from pyro.poutine import Trace
 
-from .structure import Model, is_latent
+from autoguide_core.engine.structure import Model, is_latent
 
 
 def plate_depth(trace: Trace) -> int:

@@ -12,26 +12,35 @@ import numpy.typing as npt
 import pyro
 import torch
 
-from .averaging import IterateAverage
-from .checks import explain_failure
-from .convergence import Drift, Verdict, judge
-from .elbo import make_elbo
-from .errors import FitError
-from .optimisers import Optimiser
-from .progress import Reporter
-from .schedules import rate_factor
-from .settings import FitSettings
-from .structure import Model, Structure, parameters
+from autoguide_core.engine.averaging import IterateAverage
+from autoguide_core.engine.checks import explain_failure
+from autoguide_core.engine.convergence import Drift, Verdict, judge
+from autoguide_core.engine.elbo import make_elbo
+from autoguide_core.engine.errors import FitError
+from autoguide_core.engine.optimisers import Optimiser
+from autoguide_core.engine.progress import Reporter
+from autoguide_core.engine.schedules import rate_factor
+from autoguide_core.engine.settings import FitSettings
+from autoguide_core.engine.structure import Model, Structure, parameters
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a method hands to :func:`autoguide_core.fit`: history, verdict, notes."""
+    """What a method hands back to ``fit``.
+
+    Attributes:
+        elbo: The history, in nats.
+        verdict: Whether it settled.
+        method: The method's name.
+        notes: Things worth knowing.
+        guide: The guide to use from now on, where it is another than the one given.
+    """
 
     elbo: npt.NDArray[np.float64]
     verdict: Verdict
     method: str
     notes: tuple[str, ...] = ()
+    guide: Model | None = None
 
 
 def run_adam(

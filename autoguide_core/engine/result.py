@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyro
 
-from .isolation import StoreState, own_store
-from .settings import FitSettings
+from autoguide_core.engine.isolation import StoreState, own_store
+from autoguide_core.engine.settings import FitSettings
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 from pyro import poutine
 from pyro.poutine.util import prune_subsample_sites, site_is_subsample
 
-from .errors import FitError
+from autoguide_core.engine.errors import FitError
 
 Model = Callable[..., Any]
 

@@ -9,8 +9,8 @@ import torch
 from pyro import poutine
 from pyro.infer import infer_discrete
 
-from ..engine.joint import plate_depth
-from ..engine.structure import Model
+from autoguide_core.engine.joint import plate_depth
+from autoguide_core.engine.structure import Model
 
 
 def draw_marginalised(

@@ -10,8 +10,8 @@ import torch
 from pyro import poutine
 from pyro.poutine import Trace
 
-from ..engine.joint import plate_depth
-from ..engine.structure import Model, is_latent
+from autoguide_core.engine.joint import plate_depth
+from autoguide_core.engine.structure import Model, is_latent
 
 _PLATE = "_posterior_draws"
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from pyro import poutine
 
-from ..engine.joint import joint_trace, marginalised_sites, plate_depth
-from ..engine.precision import double_precision, to_double
-from ..engine.structure import Model
+from autoguide_core.engine.joint import joint_trace, marginalised_sites, plate_depth
+from autoguide_core.engine.precision import double_precision, to_double
+from autoguide_core.engine.structure import Model
 
 _NUMBERS_PER_CHUNK = 4_000_000
 

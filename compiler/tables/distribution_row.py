@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -44,10 +45,9 @@ class Parameter:
         constraint: What its values may be.
         axes: Its own axes: a letter stands for the same size wherever it occurs in the row, a
             number for itself. An argument may have further axes on the left, which broadcast.
-        default: Its value where it is left out; None: none.
+        default: Its value where it is left out; None: none; infinite: no bound.
         group: What it is one of several ways to give (`probs` or `logits`), exactly one of which
             has to be given; None: it is the only way.
-        optional: Whether it may be left out without a default (the bounds of `Flat`).
         keyword_only: Whether it has to be given by name.
     """
 
@@ -56,7 +56,6 @@ class Parameter:
     axes: tuple[str | int, ...] = ()
     default: float | None = None
     group: str | None = None
-    optional: bool = False
     keyword_only: bool = False
 
     @property
@@ -67,7 +66,7 @@ class Parameter:
     @property
     def required(self) -> bool:
         """Whether it has to be given whatever else is."""
-        return self.default is None and self.group is None and not self.optional
+        return self.default is None and self.group is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +105,11 @@ class SupportRule:
     lower_strict: bool = False
 
     def at(self, known: Mapping[str, float]) -> Support:
-        """Return the IR's support.
+        """Return the IR's support; an infinite bound is none.
 
         Args:
-            known: Values of those parameters, and sizes of those axes, that are known before
-                running, defaults included.
+            known: Values of those parameters (see `DistributionRow.defaults`), and sizes of those
+                axes, that are known before running.
         """
         lower, upper = (
             bound.at(known) if isinstance(bound, Sum) else bound
@@ -119,7 +118,13 @@ class SupportRule:
         unknown = (self.lower is not None and lower is None) or (
             self.upper is not None and upper is None
         )
-        return Support(kind=self.kind, lower=lower, upper=upper, open_bounds=unknown)
+        return Support(
+            kind=self.kind, lower=_finite(lower), upper=_finite(upper), open_bounds=unknown
+        )
+
+
+def _finite(bound: float | None) -> float | None:
+    return bound if bound is not None and math.isfinite(bound) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,18 +213,17 @@ class DistributionRow:
         groups: list[str] = []
         for parameter in self.parameters:
             if parameter.group is None:
-                default = (
-                    "..."
-                    if parameter.optional
-                    else f"{parameter.default:g}"
-                    if (parameter.default is not None)
-                    else None
-                )
-                shown.append(parameter.name + (f" = {default}" if default else ""))
+                default = "" if parameter.default is None else f" = {parameter.default:g}"
+                shown.append(parameter.name + default)
             elif parameter.group not in groups:
                 groups.append(parameter.group)
                 shown.append(" | ".join(p.name for p in self.group(parameter.group)))
         return f"{self.name}({', '.join(shown)})"
+
+    @property
+    def defaults(self) -> dict[str, float]:
+        """The values of those parameters that may be left out."""
+        return {p.name: p.default for p in self.parameters if p.default is not None}
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter called `name`; KeyError where there is none."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 from compiler.tables.distribution_row import DistributionRow, Parameter, Sum, SupportRule
 
 ROWS = (
     DistributionRow(
         "Flat",
         (
-            Parameter("lower", optional=True, keyword_only=True),
-            Parameter("upper", optional=True, keyword_only=True),
+            Parameter("lower", default=-math.inf, keyword_only=True),
+            Parameter("upper", default=math.inf, keyword_only=True),
         ),
         "a prior of constant density, on all reals or from and to the bounds given",
         "1",

@@ -1,5 +1,7 @@
 """Builds the typed syntax tree from Lark's parse tree, rule by rule."""
 
+# ruff: noqa: D102 - a method of `Builder` is documented by the rule of ppl.lark it is named for.
+
 from __future__ import annotations
 
 import math
@@ -97,14 +99,14 @@ class Builder(Transformer_NonRecursive[Token, Any]):
                     SyntaxProblem(
                         "character",
                         f"`\\{escaped}` is no escape of a string",
-                        r'the escapes are \n, \t, \" and \\',
+                        r"the escapes are \n, \t, \" and \\",
                         span,
                     )
                 )
             value.append(_ESCAPES.get(escaped, escaped))
         return n.String("".join(value), span)
 
-    def bool(self, _: Meta, token: Token) -> n.Bool:
+    def boolean(self, _: Meta, token: Token) -> n.Bool:
         return n.Bool(token == "true", span_of(token))
 
     # --- expressions --------------------------------------------------------------------------
@@ -154,13 +156,13 @@ class Builder(Transformer_NonRecursive[Token, Any]):
     def call(self, meta: Meta, function: n.Name, arguments: Arguments) -> n.Call:
         return n.Call(function, *arguments, span_of(meta))
 
-    def slice(self, meta: Meta, lower: n.Expr | None, upper: n.Expr | None) -> n.Slice:
+    def index_range(self, meta: Meta, lower: n.Expr | None, upper: n.Expr | None) -> n.Slice:
         return n.Slice(lower, upper, span_of(meta))
 
     def index(self, meta: Meta, base: n.Expr, *indices: n.Expr | n.Slice) -> n.Index:
         return n.Index(base, indices, span_of(meta))
 
-    def list(self, meta: Meta, *items: n.Expr) -> n.ListLiteral:
+    def list_literal(self, meta: Meta, *items: n.Expr) -> n.ListLiteral:
         return n.ListLiteral(items, span_of(meta))
 
     def group(self, meta: Meta, inner: n.Expr) -> n.Group:
@@ -202,14 +204,16 @@ class Builder(Transformer_NonRecursive[Token, Any]):
     def type_arguments(self, _: Meta, arguments: Arguments) -> Arguments:
         return arguments
 
-    def type(
+    def declared_type(
         self,
         meta: Meta,
         kind: n.Name,
         arguments: Arguments | None,
         bounds: tuple[tuple[n.Bound, ...], bool] | None,
     ) -> n.Type:
-        return n.Type(kind, *(arguments or ((), ())), *(bounds or ((), False)), span_of(meta))
+        positional, keywords = arguments or ((), ())
+        written, interval = bounds or ((), False)
+        return n.Type(kind, positional, keywords, written, interval, span_of(meta))
 
     def data_decl(
         self, meta: Meta, name: n.Name, dims: Dims, declared: n.Type, missing: Token | None
@@ -302,7 +306,7 @@ class Builder(Transformer_NonRecursive[Token, Any]):
         dims: Dims,
         bounds: tuple[tuple[n.Bound, ...], bool] | None,
     ) -> tuple[n.Type, Dims]:
-        return self.type(meta, kind, arguments, bounds), dims
+        return self.declared_type(meta, kind, arguments, bounds), dims
 
     def extern_def(
         self,

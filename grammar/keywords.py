@@ -1,4 +1,4 @@
-"""The language's words: which are reserved everywhere, and which only open a block or a statement."""
+"""The language's words: those reserved everywhere, and those that stay free as names."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ BLOCKS = frozenset(["data", "derive", "model", "predict", "def", "extern", "guid
 """Words that open a block at the top level; free as names elsewhere."""
 
 STATEMENTS = frozenset(["dim", "record", "factor", "plate", "recur", "default", "part", "init"])
-"""Words that open a statement or a clause of a block; free as names where no such word can stand."""
+"""Words that open a statement or a clause of a block; free as names where none can open."""
 
 CLAUSES = frozenset(
-    ["minibatch", "truncated", "censored", "reparam", "marginalize", "over", "missing"]
-    + ["callable", "for", "at", "auto", "from"]
+    "minibatch truncated censored reparam marginalize over missing callable for at auto from".split()
 )
 """Words that stand after something else in a statement; free as names."""

@@ -12,8 +12,7 @@ SEPARATOR = "_NL"
 """The terminal of both `;` and a newline."""
 
 CONTINUES = frozenset(
-    ["{", ",", "=", "~", "+", "-", "*", "/", "//", "%", "@", "**", ".."]
-    + ["==", "!=", "<", "<=", ">", ">=", "and", "or", "not", "if", "then", "else"]
+    "{ , = ~ + - * / // % @ ** .. == != < <= > >= and or not if then else".split()
 )
 """What a statement cannot end with: a newline after one of these is no separator."""
 

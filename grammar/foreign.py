@@ -1,0 +1,38 @@
+"""Recognises a foreign habit where a statement stops making sense."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from string import Template
+
+from grammar.habits import HABITS
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A habit found in a statement, with its place in it."""
+
+    message: str
+    remedy: str
+    start: int
+    end: int
+
+
+def recognise(statement: str, stop: int) -> Recognised | None:
+    """Return the first habit that explains why a statement stops making sense.
+
+    Args:
+        statement: The masked text of the statement.
+        stop: Offset in it of what cannot stand there: a habit explains it when it reaches up to
+            there, blanks aside.
+    """
+    for habit in HABITS:
+        for found in habit.pattern.finditer(statement):
+            if found.start() <= stop and not statement[found.end() : stop].strip():
+                words = {key: " ".join((text or "").split()) for key, text in found.groupdict().items()}
+                return Recognised(
+                    Template(habit.message).safe_substitute(words),
+                    Template(habit.remedy).safe_substitute(words),
+                    *found.span("found"),
+                )
+    return None

@@ -1,0 +1,233 @@
+"""The table of foreign habits: forms of Stan, BUGS, R and Python, and what to write instead.
+
+A pattern is searched in the masked text of a statement that does not parse; its group `found` is
+what the message points at, and `$name` in a row stands for the pattern's group `name`. Rows are
+tried in order. To teach the compiler another habit, add a row here and a line to
+tests/grammar/test_habits.py.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_STAN_TYPE = (
+    r"(?:real|int|complex|vector|row_vector|matrix|simplex|ordered|positive_ordered|unit_vector"
+    r"|cholesky_factor_corr|cholesky_factor_cov|corr_matrix|cov_matrix)"
+)
+_NAME = r"[A-Za-z_]\w*"
+_ARRAY = r"(?:array\s*\[[^\]]*\]\s*)?"
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """One form of another language.
+
+    Attributes:
+        pattern: What to search in the statement; the match is what the message points at.
+        message: What is said of it.
+        remedy: What to write instead.
+    """
+
+    pattern: re.Pattern[str]
+    message: str
+    remedy: str
+
+
+def _habit(pattern: str, message: str, remedy: str) -> Habit:
+    return Habit(re.compile(pattern), message, remedy)
+
+
+HABITS = (
+    # Stan
+    _habit(
+        r"^\s*(?P<found>parameters)\s*\{",
+        "there is no `parameters` block: a site is declared where it is drawn",
+        "leave the block out, and write `name ~ Distribution(…)` in `model`",
+    ),
+    _habit(
+        r"^\s*(?P<found>transformed\s+parameters)\s*\{",
+        "there is no `transformed parameters` block",
+        "write `name = expression` in `model`, or `record name = expression` to keep it",
+    ),
+    _habit(
+        r"^\s*(?P<found>transformed\s+data)\s*\{",
+        "there is no `transformed data` block",
+        "write `derive { name = expression }`",
+    ),
+    _habit(
+        r"^\s*(?P<found>generated\s+quantities)\s*\{",
+        "there is no `generated quantities` block",
+        "write `record name = expression` in `model`, or draw it in `predict { … }`",
+    ),
+    _habit(
+        r"^\s*(?P<found>functions)\s*\{",
+        "there is no `functions` block",
+        "write `def f(a, b) = expression` beside the blocks",
+    ),
+    _habit(
+        rf"^\s*(?P<found>{_ARRAY}{_STAN_TYPE}\s*<\s*lower\s*=\s*(?P<lower>[^,<>]+?)"
+        r"\s*,\s*upper\s*=\s*(?P<upper>[^,<>]+?)\s*>)",
+        "this is a declaration of Stan, its type before its name",
+        "in `data`, write `name[dim] : real in $lower .. $upper`; a site is declared where it is drawn",
+    ),
+    _habit(
+        rf"^\s*(?P<found>{_ARRAY}int\s*<\s*lower\s*=\s*(?P<lower>[^,<>]+?)\s*>)",
+        "this is a declaration of Stan, its type before its name",
+        "a size comes from the data: `dim name`; for other integers, write `name[dim] : int >= $lower`",
+    ),
+    _habit(
+        rf"^\s*(?P<found>{_ARRAY}{_STAN_TYPE}\s*<\s*lower\s*=\s*(?P<lower>[^,<>]+?)\s*>)",
+        "this is a declaration of Stan, its type before its name",
+        "in `data`, write `name[dim] : real > $lower`; a site is declared where it is drawn",
+    ),
+    _habit(
+        rf"^\s*(?P<found>{_ARRAY}{_STAN_TYPE}\s*<\s*upper\s*=\s*(?P<upper>[^,<>]+?)\s*>)",
+        "this is a declaration of Stan, its type before its name",
+        "in `data`, write `name[dim] : real < $upper`; a site is declared where it is drawn",
+    ),
+    _habit(
+        rf"^\s*(?P<found>int\s+(?P<name>{_NAME}))\s*$",
+        "this is a declaration of Stan, its type before its name",
+        "a size comes from the data: `dim $name`; for another integer, write `$name : int`",
+    ),
+    _habit(
+        rf"^\s*(?P<found>{_ARRAY}{_STAN_TYPE}\s*(?:\[[^\]]*\])?\s+(?P<name>{_NAME}))",
+        "this is a declaration of Stan, its type before its name",
+        "in `data`, write `$name[dim] : real`; a site is declared where it is drawn",
+    ),
+    _habit(
+        r"(?P<found>target\s*\+=)",
+        "a term of the log density is a `factor` with a name",
+        "write `factor name = expression`",
+    ),
+    _habit(
+        rf"(?P<found>\b(?P<name>{_NAME})_lp[dm]f)\s*\([^)]*\|",
+        "a density is not called as a function",
+        "write `y ~ Distribution(…)`",
+    ),
+    # BUGS and JAGS
+    _habit(
+        r"\)\s*(?P<found>[TIL]\s*[\[(])",
+        "this is the truncation of Stan or BUGS",
+        "write `truncated(lower = a, upper = b)`, with the bounds that there are",
+    ),
+    _habit(
+        rf"^\s*{_NAME}\s*(?:\[[^\]]*\])?\s*(?P<found><-)",
+        "a definition is written with `=`",
+        "write `name = expression`",
+    ),
+    # loops, conditions and other statements of general languages
+    _habit(
+        r"^\s*(?P<found>(?:for|foreach)\b)",
+        "there are no loops: a plate repeats what is in it",
+        "write `plate dim { … }`, and leave the index out",
+    ),
+    _habit(
+        r"^\s*(?P<found>while)\b",
+        "there are no loops: a plate repeats what is in it",
+        "write `plate dim { … }`, or `recur dim { … }` for a sequence",
+    ),
+    _habit(
+        r"^\s*(?P<found>(?:if|else|elif)\b)[^=~]*[{:]?\s*$",
+        "`if` is no statement",
+        "write `name = if condition then a else b`",
+    ),
+    _habit(
+        r"(?P<found>\bif\b(?:(?!\bthen\b).)*\belse\b)",
+        "this is Python's form of a condition",
+        "write `if condition then a else b`",
+    ),
+    _habit(
+        r"(?P<found>\?)",
+        "`?` is not a sign of the language",
+        "write `if condition then a else b`",
+    ),
+    _habit(
+        rf"^\s*(?P<found>import|from\s+{_NAME}(?:\.{_NAME})*\s+import|library|using)\b",
+        "a spec imports nothing",
+        'for a function of your own, write `extern def f(x[dim]) : real[dim] from "module:function"`',
+    ),
+    _habit(
+        r"(?P<found>\blambda\b)",
+        "there are no functions without a name",
+        "write `def f(x) = expression` beside the blocks, and pass `f`",
+    ),
+    _habit(
+        r"^\s*(?P<found>def\b[^\n]*\)\s*:)",
+        "a function's body does not follow `:`",
+        "write `def f(a, b) = expression`, or `def f(a) { b = …; return … }`",
+    ),
+    _habit(
+        r"^\s*(?P<found>with\b)",
+        "`with` is no statement",
+        "write `plate dim { … }`",
+    ),
+    _habit(
+        rf"(?P<found>\b(?:pyro|numpyro|dist|pm|pymc|tfd|torch|np|numpy|math|jnp|stats)\.(?P<name>[A-Za-z_.]+))",
+        "names stand alone, without the module they come from",
+        "write `y ~ Normal(…)` to draw, `sqrt(x)` to compute",
+    ),
+    _habit(
+        r"(?P<found>:=)",
+        "a definition is written with `=`",
+        "write `name = expression`",
+    ),
+    _habit(
+        r"(?P<found>\+=|-=|\*=|/=)",
+        "a name is defined once and never changed",
+        "give the new value a name of its own",
+    ),
+    _habit(
+        rf"^\s*{_NAME}\s*(?:\[[^\]]*\])?\s*(?P<found>==)",
+        "`==` compares; a definition is written with `=`",
+        "write `name = expression`",
+    ),
+    # operators
+    _habit(
+        r"(?P<found>\.\*|\./)",
+        "operators are elementwise already",
+        "write `*` or `/`; a matrix product is `@`",
+    ),
+    _habit(r"(?P<found>%\*%)", "this is the matrix product of R", "write `@`"),
+    _habit(r"(?P<found>\.?\^)", "`^` is not power", "write `**`"),
+    _habit(r"(?P<found>&&?)", "`$found` is not a sign of the language", "write `and`"),
+    _habit(r"(?P<found>\|\|?)", "`$found` is not a sign of the language", "write `or`"),
+    _habit(r"(?P<found>!)(?!=)", "`!` is not a sign of the language", "write `not`"),
+    _habit(
+        r"(?P<found>'[^'\n]*')",
+        "a string stands in double quotes",
+        'write `"text"`',
+    ),
+    _habit(
+        r"(?<=[\w)\]])(?P<found>')",
+        "`'` does not transpose",
+        "write `transpose(x)`",
+    ),
+    _habit(
+        rf"(?<![\w.])(?P<found>(?P<number>\d+(?:\.\d+)?)(?P<name>(?!e\d)[A-Za-z_]\w*))",
+        "a number stands directly before a name",
+        "write `$number * $name`",
+    ),
+    _habit(
+        r"\S[ \t]*(?P<found>//)",
+        "`//` is integer division, and begins no comment",
+        "begin a comment with `#`",
+    ),
+    # the language's own forms, with a part missing
+    _habit(
+        r"(?P<found>\bin\s*[\[(][^\])]*,)",
+        "an interval is written without brackets",
+        "write `in 0 .. 1`",
+    ),
+    _habit(
+        rf"^\s*(?P<found>(?P<name>{_NAME})\s*(?:\[[^\]]*\])?\s+(?P<type>real|int|bool|index)\b)",
+        "`:` is missing between the name and its type",
+        "write `$name : $type`, with the dims after the name: `$name[dim] : $type`",
+    ),
+    _habit(
+        r"^\s*(?P<found>(?:data|derive|model|predict|guide|fit|plate|recur)\b[^{}=~\n]*?)\s*$",
+        "`{` is missing after `$found`",
+        "write `$found { … }`",
+    ),
+)

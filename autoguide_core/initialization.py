@@ -198,7 +198,7 @@ def init_to_generated(
     return strategy if site is None else strategy(site)
 
 
-class InitMessenger(Messenger):  # type: ignore[misc]  # Pyro's classes are untyped
+class InitMessenger(Messenger):
     """Gives each latent site of a model the value that a strategy picks for it.
 
     Sites that already have a value (observations, conditioned sites) and the index draws of

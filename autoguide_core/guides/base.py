@@ -39,7 +39,7 @@ def is_not_latent(msg: Site) -> bool:
     return bool(msg["type"] != "sample" or msg["is_observed"] or site_is_subsample(msg))
 
 
-class AutoGuide(PyroModule):  # type: ignore[misc]  # Pyro's classes are untyped
+class AutoGuide(PyroModule):
     """Base class of automatic guides.
 
     A guide learns the shape of its model from one run, the *prototype*, at its first call, and

@@ -14,7 +14,7 @@ from autoguide_core.guides.callable import AutoCallable
 from autoguide_core.initialization import Site
 
 
-class AutoGuideList(AutoGuide, nn.ModuleList):  # type: ignore[misc]  # Pyro's classes are untyped
+class AutoGuideList(AutoGuide, nn.ModuleList):
     """A guide made of parts.
 
     Each part is a guide over a restriction of the model, usually made with `pyro.poutine.block`::
@@ -39,7 +39,7 @@ class AutoGuideList(AutoGuide, nn.ModuleList):  # type: ignore[misc]  # Pyro's c
         super().__init__(model, create_plates=create_plates)
         self._is_checked = False
 
-    def append(self, part: AutoGuide | Callable[..., Any]) -> None:  # type: ignore[override]
+    def append(self, part: AutoGuide | Callable[..., Any]) -> None:
         """Add a part, under its position as its name.
 
         Args:
@@ -196,7 +196,7 @@ class AutoGuideList(AutoGuide, nn.ModuleList):  # type: ignore[misc]  # Pyro's c
         return result
 
 
-class _Claims(Messenger):  # type: ignore[misc]  # Pyro's classes are untyped
+class _Claims(Messenger):
     """Notes which part emits which site, and refuses a site that another part has emitted."""
 
     def __init__(self, claims: dict[str, str], part: str) -> None:

@@ -79,10 +79,11 @@ def current_sites(
     """
     with poutine.block(), _Substitute(plates, values, unconstrained) as handler:
         model(*args, **kwargs)
-    return handler.sites
+    sites: dict[str, Site] = handler.sites
+    return sites
 
 
-class _Substitute(Messenger):  # type: ignore[misc]  # Pyro's classes are untyped
+class _Substitute(Messenger):
     """Puts given values at latent sites and keeps the messages."""
 
     def __init__(
@@ -114,7 +115,7 @@ class _Substitute(Messenger):  # type: ignore[misc]  # Pyro's classes are untype
         self.sites[msg["name"]] = msg.copy()
 
 
-class _SourceFinder(Messenger):  # type: ignore[misc]  # Pyro's classes are untyped
+class _SourceFinder(Messenger):
     """Marks each latent value and parameter with its name and reads the marks off supports."""
 
     def __init__(self, values: Mapping[str, Tensor]) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 
-class NoiseScoredMultivariateNormal(dist.MultivariateNormal):  # type: ignore[misc]
+class NoiseScoredMultivariateNormal(dist.MultivariateNormal):
     """A `MultivariateNormal` for guides.
 
     A guide's ELBO scores the very draw that it just made. With ``x = loc + L eps`` the quadratic

@@ -1,0 +1,85 @@
+"""`pplc emit`: prints what a spec becomes, at each stage of the compiler."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import click
+
+from compiler.cli.files import read_bytes, write_output
+from compiler.cli.guard import Guarded
+from compiler.cli.options import output, silence
+from compiler.cli.specs import program
+
+STAGES = ("ast", "ir", "model", "guide", "module")
+
+
+@click.command(
+    "emit",
+    cls=Guarded,
+    short_help="Print the Pyro code, or another stage, of a spec.",
+    examples=(
+        "pplc emit module model.ppl -o model.py",
+        "pplc emit guide model.ppl --guide quick --guides pyro",
+        "pplc emit ir model.ppl -o model.json && pplc check model.json",
+    ),
+)
+@click.argument("stage", type=click.Choice(STAGES))
+@click.argument("spec", metavar="SPEC")
+@click.option(
+    "--guides",
+    type=click.Choice(["core", "pyro"]),
+    default="core",
+    show_default=True,
+    help="Whose guide classes the code uses: autoguide_core's or Pyro's own.",
+)
+@click.option("--guide", metavar="NAME", help="Which of the spec's guides; the first by default.")
+@silence
+@output
+def command(
+    stage: str,
+    spec: str,
+    guides: Literal["core", "pyro"],
+    guide: str | None,
+    silenced: frozenset[str],
+    output: str | None,
+) -> None:
+    """Print what a spec becomes.
+
+    STAGE is one of: ast, the syntax tree with the place of each node; ir, the intermediate
+    representation as JSON (see `pplc schema`); model, the Pyro model; guide, the composition of
+    parts over its latent sites; module, the whole Python module, which needs torch, pyro and
+    autoguide_core, but not this compiler.
+    """
+    ast = stage == "ast"
+    write_output(_ast(spec) if ast else _emitted(stage, spec, guides, guide, silenced), output)
+
+
+def _ast(spec: str) -> str:
+    from compiler.cli.parsing import decoded, parsed
+    from compiler.cli.syntax_tree import print_tree
+
+    return print_tree(parsed(decoded(read_bytes(spec), spec), spec))
+
+
+def _emitted(
+    stage: str,
+    spec: str,
+    guides: Literal["core", "pyro"],
+    guide: str | None,
+    silenced: frozenset[str],
+) -> str:
+    compiled = program(spec, silenced)
+    if guide is not None and guide not in (names := [g.name for g in compiled.guides]):
+        raise click.BadParameter(
+            f"the spec has no guide {guide!r}, only {', '.join(names)}", param_hint="--guide"
+        )
+    if stage == "ir":
+        return compiled.model_dump_json(indent=2)
+
+    from compiler.emit import emit_guide, emit_model, emit_module
+
+    if stage == "model":
+        return emit_model(compiled)
+    emit = emit_guide if stage == "guide" else emit_module
+    return emit(compiled, guides=guides, guide=guide)

@@ -49,6 +49,7 @@ class Parameter:
         group: What it is one of several ways to give (`probs` or `logits`), exactly one of which
             has to be given; None: it is the only way.
         keyword_only: Whether it has to be given by name.
+        tensor: Whether Pyro refuses a Python number for it. (One with axes is always a tensor.)
     """
 
     name: str
@@ -57,6 +58,7 @@ class Parameter:
     default: float | None = None
     group: str | None = None
     keyword_only: bool = False
+    tensor: bool = False
 
     @property
     def event_rank(self) -> int:
@@ -150,6 +152,9 @@ class LocScale:
 class DistributionRow:
     """A distribution of the language.
 
+    Whatever a parameter's constraint, Pyro wants a tensor given for it to be of a floating type:
+    most of its distributions cannot draw at whole-number tensors.
+
     Attributes:
         name: As in the spec and, unless `ours`, in `pyro.distributions`.
         parameters: In the order of Pyro's constructor.
@@ -165,7 +170,7 @@ class DistributionRow:
         truncatable: Whether `truncated(lower = ..., upper = ...)` applies: Pyro has both its cdf
             and its quantile function, of a single real.
         mean_known: Whether Pyro can tell its mean (`init mean`).
-        tensors_only: Whether Pyro refuses Python numbers for all of its scalar parameters.
+        drawable: Whether Pyro can draw from it; if not, it is for data only.
         ours: Whether it is the language's own and not from Pyro.
         note: What an author has to know beyond that.
     """
@@ -182,7 +187,7 @@ class DistributionRow:
     in_order: tuple[str, str] | None = None
     truncatable: bool = False
     mean_known: bool = True
-    tensors_only: bool = False
+    drawable: bool = True
     ours: bool = False
     note: str | None = None
 

@@ -21,6 +21,8 @@ Left out of what `pyro.distributions` exports, on purpose:
 - mixtures with fixed shapes of their own (`GaussianScaleMixture`, `MixtureOfDiagNormals`,
   `MixtureOfDiagNormalsSharedCovariance`, `GroupedNormalNormal`): a marginalised `Categorical`
   says the same;
+- `LKJ` (`LKJCholesky` is the faster and stabler form) and `SoftAsymmetricLaplace`, which lack
+  `expand` in Pyro 1.9.2 and so fail in every plate;
 - `Stable`, which has no density (`StableWithLogProb` has), and `GeneralizedPareto`, whose support
   ends on a bound that depends on the sign of a parameter;
 - `LogisticNormal`, whose draws have one entry more than its parameters, so that no named dim fits

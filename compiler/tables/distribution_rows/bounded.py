@@ -46,7 +46,7 @@ ROWS = (
     ),
     DistributionRow(
         "RelaxedBernoulli",
-        (Parameter("temperature", "positive"), PROBS, LOGITS),
+        (Parameter("temperature", "positive", tensor=True), PROBS, LOGITS),
         "a differentiable stand-in for Bernoulli (Gumbel-softmax), sharper the colder",
         "t a x^(-t - 1) (1 - x)^(-t - 1) / (a x^(-t) + (1 - x)^(-t))^2, "
         "where t = temperature, a = exp(logits)",

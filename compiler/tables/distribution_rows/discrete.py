@@ -22,8 +22,8 @@ _CONCENTRATIONS = (
 _FAILURES = Parameter("total_count", "nonnegative")
 _NEGATIVE_BINOMIAL_PROBS = Parameter("probs", "half_open_unit_interval", group="chance")
 _GATES = (
-    Parameter("gate", "unit_interval", group="gate", keyword_only=True),
-    Parameter("gate_logits", group="gate", keyword_only=True),
+    Parameter("gate", "unit_interval", group="gate", keyword_only=True, tensor=True),
+    Parameter("gate_logits", group="gate", keyword_only=True, tensor=True),
 )
 
 ROWS = (
@@ -88,6 +88,8 @@ ROWS = (
         "the mean of NegativeBinomial(total_count, logits = logits + e) "
         "over e ~ Normal(0, multiplicative_noise_scale), by quadrature",
         support=_COUNT,
+        drawable=False,
+        note="Pyro can tell its density but not draw from it: use it for data.",
     ),
     DistributionRow(
         "Geometric",
@@ -121,6 +123,7 @@ ROWS = (
         "Binomial with a density (of zero) for impossible counts and negative total_count too",
         "choose(total_count, x) probs^x (1 - probs)^(total_count - x)",
         support=SupportRule("integer"),
+        categories=Sum(("total_count",), plus=1),
     ),
     DistributionRow(
         "ExtendedBetaBinomial",
@@ -129,6 +132,7 @@ ROWS = (
         "choose(total_count, x) B(x + concentration1, total_count - x + concentration0) "
         "/ B(concentration1, concentration0)",
         support=SupportRule("integer"),
+        categories=Sum(("total_count",), plus=1),
     ),
     DistributionRow(
         "Categorical",
@@ -151,7 +155,7 @@ ROWS = (
     ),
     DistributionRow(
         "OrderedLogistic",
-        (Parameter("predictor"), Parameter("cutpoints", "ordered", ("cuts",))),
+        (Parameter("predictor", tensor=True), Parameter("cutpoints", "ordered", ("cuts",))),
         "one of ordered classes: where a logistic variable falls between the cutpoints",
         "sigmoid(cutpoints[x] - predictor) - sigmoid(cutpoints[x - 1] - predictor)",
         support=SupportRule("integer", lower=0, upper=Sum(("cuts",))),

@@ -32,7 +32,7 @@ ROWS = (
     ),
     DistributionRow(
         "RelaxedOneHotCategorical",
-        (Parameter("temperature", "positive"), CLASS_PROBS, CLASS_LOGITS),
+        (Parameter("temperature", "positive", tensor=True), CLASS_PROBS, CLASS_LOGITS),
         "a differentiable stand-in for OneHotCategorical (Gumbel-softmax), sharper the colder",
         "Gamma(n) t^(n - 1) (sum(probs x^(-t)))^(-n) times the product over i of "
         "probs[i] x[i]^(-t - 1), where t = temperature",
@@ -83,15 +83,6 @@ ROWS = (
         "are likelier.",
     ),
     DistributionRow(
-        "LKJ",
-        (_DIM, _LKJ_CONCENTRATION),
-        "a correlation matrix itself; LKJCholesky is faster and more stable",
-        "proportional to det(x)^(concentration - 1)",
-        support=SupportRule("corr_matrix"),
-        event_axes=("dim", "dim"),
-        mean_known=False,
-    ),
-    DistributionRow(
         "Wishart",
         (DF, *_COVARIANCES),
         "the distribution of a scatter matrix of df normal vectors",
@@ -109,8 +100,7 @@ ROWS = (
         "the density of v / |v| where v ~ Normal(concentration, 1)",
         support=SupportRule("sphere"),
         event_axes=("n",),
-        mean_known=False,
-        note="Its density is known for n = 2, 3 only.",
+        note="Its density is known for n = 2, 3 and 4 only. Its mean is a direction.",
     ),
     DistributionRow(
         "VonMises3D",
@@ -119,6 +109,7 @@ ROWS = (
         "proportional to exp(concentration' x), where |x| = 1",
         support=SupportRule("sphere"),
         event_axes=(3,),
+        drawable=False,
         mean_known=False,
         note="Pyro can tell its density but not draw from it: use it for data.",
     ),

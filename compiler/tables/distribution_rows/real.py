@@ -58,18 +58,6 @@ ROWS = (
         truncatable=True,
     ),
     DistributionRow(
-        "SoftAsymmetricLaplace",
-        (
-            LOC,
-            SCALE,
-            Parameter("asymmetry", "positive", default=1),
-            Parameter("softness", "positive", default=1),
-        ),
-        "an asymmetric Laplace distribution smoothed by a normal one",
-        "the density of AsymmetricLaplace(loc, scale, asymmetry) + Normal(0, scale softness)",
-        loc_scale=LocScale(),
-    ),
-    DistributionRow(
         "Logistic",
         (LOC, SCALE),
         "the logistic distribution",
@@ -104,7 +92,6 @@ ROWS = (
         ),
         "Levy's stable distributions: normal at stability 2, Cauchy at 1 (without skew)",
         "by numerical integration (Nolan's parametrisation S0)",
-        mean_known=False,
         note="Its density is costly. There is no mean where stability <= 1.",
     ),
     DistributionRow(

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from lark import Token, v_args
@@ -38,6 +39,14 @@ def span_of(place: Token | Meta) -> Span:
         place.end_line,
         place.end_column,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Return:
+    """`return value` in a function's body."""
+
+    value: n.Expr
+    span: Span
 
 
 @v_args(inline=True, meta=True)
@@ -175,12 +184,21 @@ class Builder(Transformer_NonRecursive[Token, Any]):
 
     def dim_decl(self, meta: Meta, *parts: Any) -> n.DimDecl:
         *names, size = parts
+        if size and len(names) > 1:
+            self.problems.append(
+                SyntaxProblem(
+                    "unexpected",
+                    "several dims share one size",
+                    "declare each with its size: `dim k = 3`",
+                    span_of(meta),
+                )
+            )
         return n.DimDecl(tuple(names), size, span_of(meta))
 
     def bound(self, meta: Meta, operator: Token, value: n.Expr) -> n.Bound:
         return n.Bound(str(operator), value, span_of(meta))  # type: ignore[arg-type]
 
-    def interval(self, meta: Meta, lower: n.Expr, upper: n.Expr) -> tuple[n.Bound, ...]:
+    def interval(self, meta: Meta, lower: n.Expr, _: Token, upper: n.Expr) -> tuple[n.Bound, ...]:
         span = span_of(meta)
         return n.Bound(">=", lower, span), n.Bound("<=", upper, span)
 
@@ -289,11 +307,30 @@ class Builder(Transformer_NonRecursive[Token, Any]):
 
     # --- functions ----------------------------------------------------------------------------
 
+    def return_(self, meta: Meta, value: n.Expr) -> _Return:
+        return _Return(value, span_of(meta))
+
     def function_def(
-        self, meta: Meta, name: n.Name, parameters: tuple[n.Name, ...], *body: Any
+        self,
+        meta: Meta,
+        name: n.Name,
+        parameters: tuple[n.Name, ...],
+        *body: n.Assign | _Return | n.Expr,
     ) -> n.FunctionDef:
-        *assigns, result = body
-        return n.FunctionDef(name, parameters, tuple(assigns), result, span_of(meta))
+        *before, last = body or (n.Variable(name, name.span),)
+        assigns = tuple(statement for statement in before if isinstance(statement, n.Assign))
+        early = next((statement for statement in before if isinstance(statement, _Return)), None)
+        if early or not body or isinstance(last, n.Assign):
+            self.problems.append(
+                SyntaxProblem(
+                    "unfinished",
+                    f"the function `{name.text}` does not end with its one `return`",
+                    "put `return expression` last",
+                    early.span if early else name.span,
+                )
+            )
+        result = last.value if isinstance(last, n.Assign | _Return) else last
+        return n.FunctionDef(name, parameters, assigns, result, span_of(meta))
 
     def extern_parameter(self, meta: Meta, name: n.Name, dims: Dims) -> n.ExternParameter:
         return n.ExternParameter(name, dims, span_of(meta))

@@ -31,7 +31,7 @@ def remedy(character: str) -> str:
     plain = _PLAIN.get(character) or unicodedata.normalize("NFKC", character)
     if plain in _NOT_SIGNS:
         return f"write {plain}"
-    if plain != character and plain.isascii() or character in _PLAIN:
+    if (plain != character and plain.isascii()) or character in _PLAIN:
         return f"write `{plain}`"
     name = unicodedata.name(character, "")
     if name.startswith("GREEK"):

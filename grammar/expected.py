@@ -32,7 +32,7 @@ _PLACES = (
     _row(
         "DATA MODEL",
         "a block",
-        "the blocks are `data`, `derive`, `model`, `predict`, `guide`, `fit`, `def` and `extern def`",
+        "write `data`, `derive`, `model`, `predict`, `guide`, `fit`, `def` or `extern def`",
     ),
     _row(
         "RECORD PLATE",
@@ -47,16 +47,9 @@ _PLACES = (
         "write `part name = Family(site, …)`, or `default init strategy`",
     ),
     _row("INIT NAME RBRACE", "an option", "write `name = value`, or `init strategy`"),
-    _row("RETURN", "`return`", "end the function with `return expression`"),
     _row("NUMBER STRING", "an expression", "write a value, a name, a call or a list"),
     _row("TILDE EQUAL", "`~` or `=`", "write `name ~ Distribution(…)`, or `name = expression`"),
     _row("TILDE", "`~`", "write `name : type ~ Distribution(…)`"),
-    _row(
-        "NAME NUMBER RSQB",
-        "a dim",
-        "in the brackets after a name write dims or whole numbers: `beta[pred]`, `theta[4]`",
-    ),
-    _row("LESSTHAN MORETHAN", "a bound", "write `> 0`, `>= 0`, `< 1` or `<= 1`"),
     _row("STAR NAME", "a site", "name the sites, or write `*` for all that no other part names"),
     _row(
         "TRUNCATED REPARAM",
@@ -72,8 +65,20 @@ _PLACES = (
         "an operator or the end of the statement",
         "put an operator between two values, and each statement on a line of its own",
     ),
+    _row("FROM", "`from`", 'tell where the function is found: `from "module:function"`'),
+    _row("LESSTHAN MORETHAN", "a bound", "write `> 0`, `>= 0`, `< 1` or `in 0 .. 1`"),
+    _row(
+        "COMMA RSQB",
+        "`,` or `]`",
+        "in the brackets after a name write dims or whole numbers: `beta[pred]`, `theta[4]`",
+    ),
+    _row("DOTS", "`..`", "write `in 0 .. 1`"),
+    _row("INIT", "`init`", "write `default init strategy`"),
+    _row("EQUAL", "`=`", "write `name = value`"),
+    _row("LPAR", "`(`", "write the arguments, if any, in brackets: `name(…)`"),
+    _row("$END", "a new line", "begin each block on a line of its own"),
+    _row("_NL", "the end of the statement", "put each statement on a line of its own"),
 )
-_SETS_OFF = frozenset(["_NL", "RBRACE", "$END"])
 
 
 def expected(accepted: Set[str], parser: Lark) -> tuple[str, str]:
@@ -86,9 +91,7 @@ def expected(accepted: Set[str], parser: Lark) -> tuple[str, str]:
     for place in _PLACES:
         if place.terminals <= accepted:
             return place.what, place.how
-    if accepted <= _SETS_OFF:
-        return "the end of the statement", "put each statement on a line of its own"
-    spelt = sorted({_spell(terminal, parser) for terminal in accepted - _SETS_OFF})
+    spelt = sorted(_spell(terminal, parser) for terminal in accepted)
     what = " or ".join(filter(None, [", ".join(spelt[:-1]), spelt[-1]]))
     return what, f"write {what}"
 

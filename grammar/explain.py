@@ -16,7 +16,11 @@ from grammar.problems import Kind, SyntaxProblem
 from grammar.source import Lines
 
 _LAST = re.compile(r"(?:\w+|\S)(?=\s*\Z)", re.ASCII)
-_ENDS = {"$END": "the file ends", "RBRACE": "the block ends"}
+_ENDS = {
+    SEPARATOR: "the statement ends",
+    "RBRACE": "the block ends",
+    "$END": "the file ends",
+}
 _COMPARISONS = frozenset(["==", "!=", "<", "<=", ">", ">="])
 
 
@@ -80,7 +84,12 @@ class Explainer:
         token = error.token
         accepted = error.accepts or set()
         what, how = expected(accepted, self.parser)
+        ends = _ENDS.get(token.type)
         continued = self.continued(offset)
+        if continued and ends:
+            return self.problem(
+                "unfinished", f"nothing follows `{continued[0]}`", how, *continued.span()
+            )
         if continued:
             sign = continued[0]
             return self.problem(
@@ -89,13 +98,18 @@ class Explainer:
                 f"finish the statement, or remove `{sign}`",
                 *continued.span(),
             )
-        ends = "the line ends" if token.type == SEPARATOR else _ENDS.get(token.type)
         if ends and (last := _LAST.search(self.outline.text[:offset])):
             return self.problem(
                 "unfinished", f"{ends} where {what} was expected", how, *last.span()
             )
         if token in _COMPARISONS and "PLUS" in accepted and token.type not in accepted:
-            what, how = "no second comparison", "write `a < b and b < c`"
+            return self.problem(
+                "unexpected",
+                "comparisons do not chain",
+                "write `a < b and b < c`",
+                offset,
+                offset + len(token),
+            )
         end = token.end_pos or offset + 1
         return self.problem(
             "unexpected",
@@ -115,8 +129,6 @@ class Explainer:
             return None
         return _LAST.search(self.outline.text[:line])
 
-    def problem(
-        self, kind: Kind, message: str, remedy: str, start: int, end: int
-    ) -> SyntaxProblem:
+    def problem(self, kind: Kind, message: str, remedy: str, start: int, end: int) -> SyntaxProblem:
         """Return the problem of the text from `start` to `end`."""
         return SyntaxProblem(kind, message, remedy, self.lines.span(start, end))

@@ -29,7 +29,9 @@ def recognise(statement: str, stop: int) -> Recognised | None:
     for habit in HABITS:
         for found in habit.pattern.finditer(statement):
             if found.start() <= stop and not statement[found.end() : stop].strip():
-                words = {key: " ".join((text or "").split()) for key, text in found.groupdict().items()}
+                words = {
+                    key: " ".join((text or "").split()) for key, text in found.groupdict().items()
+                }
                 return Recognised(
                     Template(habit.message).safe_substitute(words),
                     Template(habit.remedy).safe_substitute(words),

@@ -69,22 +69,22 @@ HABITS = (
         rf"^\s*(?P<found>{_ARRAY}{_STAN_TYPE}\s*<\s*lower\s*=\s*(?P<lower>[^,<>]+?)"
         r"\s*,\s*upper\s*=\s*(?P<upper>[^,<>]+?)\s*>)",
         "this is a declaration of Stan, its type before its name",
-        "in `data`, write `name[dim] : real in $lower .. $upper`; a site is declared where it is drawn",
+        "in `data` write `name[dim] : real in $lower .. $upper`; a site is only drawn",
     ),
     _habit(
         rf"^\s*(?P<found>{_ARRAY}int\s*<\s*lower\s*=\s*(?P<lower>[^,<>]+?)\s*>)",
         "this is a declaration of Stan, its type before its name",
-        "a size comes from the data: `dim name`; for other integers, write `name[dim] : int >= $lower`",
+        "a size comes from the data: `dim name`; for other integers `name[dim] : int >= $lower`",
     ),
     _habit(
         rf"^\s*(?P<found>{_ARRAY}{_STAN_TYPE}\s*<\s*lower\s*=\s*(?P<lower>[^,<>]+?)\s*>)",
         "this is a declaration of Stan, its type before its name",
-        "in `data`, write `name[dim] : real > $lower`; a site is declared where it is drawn",
+        "in `data` write `name[dim] : real > $lower`; a site is only drawn",
     ),
     _habit(
         rf"^\s*(?P<found>{_ARRAY}{_STAN_TYPE}\s*<\s*upper\s*=\s*(?P<upper>[^,<>]+?)\s*>)",
         "this is a declaration of Stan, its type before its name",
-        "in `data`, write `name[dim] : real < $upper`; a site is declared where it is drawn",
+        "in `data` write `name[dim] : real < $upper`; a site is only drawn",
     ),
     _habit(
         rf"^\s*(?P<found>int\s+(?P<name>{_NAME}))\s*$",
@@ -94,10 +94,10 @@ HABITS = (
     _habit(
         rf"^\s*(?P<found>{_ARRAY}{_STAN_TYPE}\s*(?:\[[^\]]*\])?\s+(?P<name>{_NAME}))",
         "this is a declaration of Stan, its type before its name",
-        "in `data`, write `$name[dim] : real`; a site is declared where it is drawn",
+        "in `data` write `$name[dim] : real`; a site is only drawn",
     ),
     _habit(
-        r"(?P<found>target\s*\+=)",
+        r"^\s*(?P<found>target\s*\+=)[^\n]*",
         "a term of the log density is a `factor` with a name",
         "write `factor name = expression`",
     ),
@@ -146,7 +146,7 @@ HABITS = (
     _habit(
         rf"^\s*(?P<found>import|from\s+{_NAME}(?:\.{_NAME})*\s+import|library|using)\b",
         "a spec imports nothing",
-        'for a function of your own, write `extern def f(x[dim]) : real[dim] from "module:function"`',
+        'write `extern def f(x[dim]) : real[dim] from "module:function"`',
     ),
     _habit(
         r"(?P<found>\blambda\b)",
@@ -164,7 +164,7 @@ HABITS = (
         "write `plate dim { … }`",
     ),
     _habit(
-        rf"(?P<found>\b(?:pyro|numpyro|dist|pm|pymc|tfd|torch|np|numpy|math|jnp|stats)\.(?P<name>[A-Za-z_.]+))",
+        r"(?P<found>\b(?:pyro|numpyro|dist|pm|pymc|tfd|torch|np|numpy|math|jnp|stats)\.(?P<name>[A-Za-z_.]+))",
         "names stand alone, without the module they come from",
         "write `y ~ Normal(…)` to draw, `sqrt(x)` to compute",
     ),
@@ -201,11 +201,11 @@ HABITS = (
     ),
     _habit(
         r"(?<=[\w)\]])(?P<found>')",
-        "`'` does not transpose",
-        "write `transpose(x)`",
+        "`'` is not a sign of the language",
+        "a string stands in double quotes; what Stan transposes is told by its dims here",
     ),
     _habit(
-        rf"(?<![\w.])(?P<found>(?P<number>\d+(?:\.\d+)?)(?P<name>(?!e\d)[A-Za-z_]\w*))",
+        r"(?<![\w.])(?P<found>(?P<number>\d+(?:\.\d+)?)(?P<name>(?!e\d)[A-Za-z_]\w*))",
         "a number stands directly before a name",
         "write `$number * $name`",
     ),
@@ -216,14 +216,29 @@ HABITS = (
     ),
     # the language's own forms, with a part missing
     _habit(
+        r"(?P<found>\b(?:truncated|censored)\s*\()\s*(?!\w+\s*=)",
+        "the bounds are given by name",
+        "write `truncated(lower = a, upper = b)`, with the bounds that there are",
+    ),
+    _habit(
+        r"^\s*(?P<found>factor)\s*(?![\w\s=~\[:])",
+        "a factor has a name",
+        "write `factor name = expression`",
+    ),
+    _habit(
+        r"~\s*(?P<found>[^\sA-Za-z_])",
+        "after `~` stands a distribution",
+        "write `name ~ Distribution(…)`, or `name = expression` for what is not drawn",
+    ),
+    _habit(
         r"(?P<found>\bin\s*[\[(][^\])]*,)",
         "an interval is written without brackets",
         "write `in 0 .. 1`",
     ),
     _habit(
-        rf"^\s*(?P<found>(?P<name>{_NAME})\s*(?:\[[^\]]*\])?\s+(?P<type>real|int|bool|index)\b)",
+        rf"^\s*(?P<found>(?P<name>{_NAME}\s*(?:\[[^\]]*\])?)\s+(?P<type>real|int|bool|index)\b)",
         "`:` is missing between the name and its type",
-        "write `$name : $type`, with the dims after the name: `$name[dim] : $type`",
+        "write `$name : $type`",
     ),
     _habit(
         r"^\s*(?P<found>(?:data|derive|model|predict|guide|fit|plate|recur)\b[^{}=~\n]*?)\s*$",

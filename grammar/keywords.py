@@ -11,7 +11,8 @@ BLOCKS = frozenset(["data", "derive", "model", "predict", "def", "extern", "guid
 STATEMENTS = frozenset(["dim", "record", "factor", "plate", "recur", "default", "part", "init"])
 """Words that open a statement or a clause of a block; free as names where none can open."""
 
-CLAUSES = frozenset(
-    "minibatch truncated censored reparam marginalize over missing callable for at auto from".split()
-)
+CLAUSES = frozenset([
+    "minibatch", "truncated", "censored", "reparam", "marginalize", "over", "missing",
+    "callable", "for", "at", "auto", "from",
+])  # fmt: skip
 """Words that stand after something else in a statement; free as names."""

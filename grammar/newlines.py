@@ -11,9 +11,10 @@ from lark.lark import PostLex
 SEPARATOR = "_NL"
 """The terminal of both `;` and a newline."""
 
-CONTINUES = frozenset(
-    "{ , = ~ + - * / // % @ ** .. == != < <= > >= and or not if then else".split()
-)
+CONTINUES = frozenset([
+    "{", ",", "=", "~", "+", "-", "*", "/", "//", "%", "@", "**", "..",
+    "==", "!=", "<", "<=", ">", ">=", "and", "or", "not", "if", "then", "else",
+])  # fmt: skip
 """What a statement cannot end with: a newline after one of these is no separator."""
 
 _OPENING = frozenset("([")

@@ -27,6 +27,7 @@ _START_RADIUS = 2.0
 _MEAN_FIELD_STEPS = 1000
 _MEAN_FIELD_SCALE = 0.1
 _TRIAL_BATCHES = 16
+_NEARLY_GAUSSIAN, _STEPS_IF_NEARLY_GAUSSIAN = 0.05, 1000
 _GAP_LIMIT, _GAP_PER_DIM = 2.0, 0.25
 
 
@@ -91,7 +92,8 @@ def run_curvature(
 
     Where the mode is degenerate (a hierarchical scale that runs to zero, say), or a Gaussian at
     the mode is a worse start than a mean-field fit, the mean-field fit's location and scale take
-    the mode's place.
+    the mode's place. Where the start is a Gaussian within 0.05 nats of the posterior already, a
+    thousand steps are taken at most.
 
     Args:
         model: The model, without subsampled plates.
@@ -108,9 +110,12 @@ def run_curvature(
         FitError: If the density is not a finite number where it is needed.
     """
     search = search_mode(model, guide, args, kwargs, settings.seed, report)
-    whitening, notes = _choose_start(search, settings, report)
+    start = _choose_start(search, settings, report)
+    notes = list(start.notes)
+    if start.gap < _NEARLY_GAUSSIAN:
+        settings = replace(settings, steps=min(settings.steps, _STEPS_IF_NEARLY_GAUSSIAN))
     gaussian = fit_gaussian(
-        search.gradients, whitening, settings, lambda *told: report(*told, "variational")
+        search.gradients, start.whitening, settings, lambda *told: report(*told, "variational")
     )
     write_gaussian(guide, gaussian.loc, gaussian.factor)
     verdict = judge(gaussian.elbo, settings.tolerance, gaussian.drift, settings.steps)
@@ -121,57 +126,59 @@ def run_curvature(
     return Run(gaussian.elbo, verdict, "curvature", tuple(notes))
 
 
-def _choose_start(
-    search: Search, settings: FitSettings, report: Reporter
-) -> tuple[Whitening, list[str]]:
+@dataclass(frozen=True)
+class _Start:
+    """A whitening to start from, and how its Gaussian does before any step.
+
+    Attributes:
+        whitening: The map.
+        elbo: The ELBO of the image of N(0, I), in nats.
+        gap: How far that seems to be below the evidence, in nats.
+        notes: Why it was chosen, where a user should know.
+    """
+
+    whitening: Whitening
+    elbo: float
+    gap: float
+    notes: tuple[str, ...] = ()
+
+
+def _choose_start(search: Search, settings: FitSettings, report: Reporter) -> _Start:
     """The mode with its curvature, or a mean-field fit where that is the better start."""
-    mode = search.mode
-    at_mode = by_curvature(mode.point, mode.hessian) if mode is not None else None
-    laplace = _try_out(search.gradients, at_mode) if at_mode is not None else None
-    if mode is not None and at_mode is not None and laplace is not None:
-        if mode.fault is None and laplace.gap < _GAP_LIMIT + _GAP_PER_DIM * len(mode.point):
-            return at_mode, []
-    start = by_scale(search.start, torch.full_like(search.start, _MEAN_FIELD_SCALE))
-    quick = replace(settings, steps=_MEAN_FIELD_STEPS, schedule="cosine")
+    mode, at_mode = search.mode, None
+    reason = "no starting point has a finite density"
+    if mode is not None:
+        at_mode = _try_out(search.gradients, by_curvature(mode.point, mode.hessian))
+        limit = _GAP_LIMIT + _GAP_PER_DIM * len(search.start)
+        if mode.fault is None and at_mode.gap < limit:
+            return at_mode
+        reason = mode.fault or "the posterior is far from a Gaussian at its mode"
     field = fit_gaussian(
         search.gradients,
-        start,
-        quick,
+        by_scale(search.start, torch.full_like(search.start, _MEAN_FIELD_SCALE)),
+        replace(settings, steps=_MEAN_FIELD_STEPS, schedule="cosine", averaging=True),
         lambda *told: report(*told, "mean field"),
         full_rank=False,
     )
-    by_field = by_scale(field.loc, torch.diagonal(field.factor))
-    if at_mode is not None and laplace is not None:
-        if laplace.elbo >= _try_out(search.gradients, by_field).elbo:
-            return at_mode, []
-    reason = "no starting point has a finite density"
-    if mode is not None:
-        reason = mode.fault or "the posterior is far from a Gaussian at its mode"
-    return by_field, [f"started from a mean-field fit: {reason}"]
+    in_field = _try_out(search.gradients, by_scale(field.loc, torch.diagonal(field.factor)))
+    if at_mode is not None and at_mode.elbo >= in_field.elbo:
+        return at_mode
+    return replace(in_field, notes=(f"started from a mean-field fit: {reason}",))
 
 
-@dataclass(frozen=True)
-class _Trial:
-    """How a Gaussian does before any step: its ELBO, and how far below the evidence that seems."""
-
-    elbo: float
-    gap: float
-
-
-def _try_out(gradients: Gradients, whitening: Whitening) -> _Trial:
-    """Score the image of N(0, I) by 256 draws; a start without finite scores gets minus infinity."""
-    dim = len(whitening.centre)
-    generator = torch.Generator(device=whitening.centre.device).manual_seed(0)
+def _try_out(gradients: Gradients, whitening: Whitening) -> _Start:
+    """Score the image of N(0, I) by 256 draws; one without finite scores gets -inf."""
+    dim, device = len(whitening.centre), whitening.centre.device
+    generator = torch.Generator(device=device).manual_seed(0)
     log_weights = []
     for _ in range(_TRIAL_BATCHES):
-        noise = torch.randn(
-            PARTICLES, dim, generator=generator, dtype=torch.float64, device=whitening.centre.device
-        )
+        noise = torch.randn(PARTICLES, dim, generator=generator, dtype=torch.float64, device=device)
         log_p, _ = gradients.value_and_grad(whitening(noise))
         log_q = -0.5 * noise.square().sum(1) - 0.5 * dim * math.log(2.0 * math.pi)
         log_weights.append(log_p - log_q + whitening.log_det)
     weights = torch.cat(log_weights)
     if not bool(torch.isfinite(weights).all()):
-        return _Trial(-math.inf, math.inf)
+        return _Start(whitening, -math.inf, math.inf)
     elbo = float(weights.mean())
-    return _Trial(elbo, float(weights.logsumexp(0)) - math.log(len(weights)) - elbo)
+    evidence = float(weights.logsumexp(0)) - math.log(len(weights))
+    return _Start(whitening, elbo, evidence - elbo)

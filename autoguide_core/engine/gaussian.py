@@ -71,55 +71,47 @@ def fit_gaussian(
     Raises:
         FitError: If the density is not a finite number at step after step.
     """
-    dim = len(whitening.centre)
+    dim, device = len(whitening.centre), whitening.centre.device
     particles = max(PARTICLES, settings.particles)
-    options = {"lr": RATE, **settings.optimizer_options}
-    like = {"dtype": torch.float64, "device": whitening.centre.device}
-    mean, log_scale = torch.zeros(dim, **like), torch.zeros(dim, **like)
-    lower = torch.zeros(dim, dim, **like)
-    free = [mean, log_scale, lower] if full_rank and dim > 1 else [mean, log_scale]
-    optimiser = Optimiser(settings.optimizer, free, options)
-    average = IterateAverage(free, settings.steps)
+    free = torch.zeros(dim, dim + 2, dtype=torch.float64, device=device)
+    mean, log_scale, lower = free[:, 0], free[:, 1], free[:, 2:]
+    optimiser = Optimiser(settings.optimizer, [free], {"lr": RATE, **settings.optimizer_options})
+    average = IterateAverage([free], settings.steps)
     drift = Drift({"loc": mean, "scale": log_scale}, settings.steps)
-    generator = torch.Generator(device=whitening.centre.device).manual_seed(settings.seed)
+    generator = torch.Generator(device=device).manual_seed(settings.seed)
     constant = whitening.log_det + 0.5 * dim * math.log(2.0 * math.pi)
     history, failures = np.empty(settings.steps), 0
     for step in range(settings.steps):
-        noise = torch.randn(particles, dim, generator=generator, **like)
-        scale, log_det = log_scale.exp(), float(log_scale.sum())
+        noise = torch.randn(particles, dim, generator=generator, dtype=free.dtype, device=device)
+        scale = log_scale.exp()
         factor = lower + torch.diag(scale)
         log_p, slope = gradients.value_and_grad(whitening(mean + noise @ factor.T))
-        finite = torch.isfinite(log_p) & torch.isfinite(slope).all(1)
-        if not bool(finite.all()):
+        terms = log_p + 0.5 * noise.square().sum(1)
+        residual = slope @ whitening.matrix
+        residual += torch.linalg.solve_triangular(factor, noise, upper=False, left=False)
+        if not math.isfinite(float(terms.sum() + residual.sum())):
             failures += 1
-            if failures > _FAILURES_ALLOWED and failures > step // 2:
+            if failures > max(_FAILURES_ALLOWED, step // 2):
                 raise FitError("the log density is not a finite number around its mode")
-        kept = max(int(finite.sum()), 1)
-        slope = torch.where(finite[:, None], slope, 0.0)
-        entropy_slope = torch.linalg.solve_triangular(factor.T, noise.T, upper=True).T
-        residual = slope @ whitening.matrix + entropy_slope * finite[:, None]
-        outer = residual.T @ noise / kept
-        mean.grad = -residual.sum(0) / kept
-        log_scale.grad = -torch.diagonal(outer) * scale
-        if full_rank and dim > 1:
-            lower.grad = -torch.tril(outer, -1)
-        _clip(free, _CLIP * math.sqrt(dim))
-        fraction = rate_factor(settings.schedule, step, settings.steps)
-        optimiser.step(fraction)
-        average.update()
-        drift.update(step, optimiser.rate * fraction)
-        log_q = -0.5 * noise.square().sum(1) - log_det
-        history[step] = float((log_p - log_q)[finite].mean()) + constant if kept else math.nan
+            kept = torch.isfinite(terms) & torch.isfinite(residual).all(1)
+            terms, residual, noise = terms[kept], residual[kept], noise[kept]
+        history[step] = float(terms.mean() + log_scale.sum()) + constant
+        if len(terms):
+            outer = residual.T @ noise / len(terms)
+            slopes = [residual.mean(0)[:, None], (torch.diagonal(outer) * scale)[:, None]]
+            slopes.append(outer.tril(-1) if full_rank else torch.zeros_like(outer))
+            free.grad = _clip(-torch.cat(slopes, dim=1), _CLIP * math.sqrt(dim))
+            fraction = rate_factor(settings.schedule, step, settings.steps)
+            optimiser.step(fraction)
+            average.update()
+            drift.update(step, optimiser.rate * fraction)
         report(step + 1, settings.steps, history[step])
     if settings.averaging:
         average.write_back()
-    factor = lower + torch.diag(log_scale.exp())
-    return Gaussian(whitening(mean[None])[0], whitening.matrix @ factor, history, drift)
+    factor = whitening.matrix @ (lower + torch.diag(log_scale.exp()))
+    return Gaussian(whitening(mean[None])[0], factor, history, drift)
 
 
-def _clip(parameters: list[torch.Tensor], limit: float) -> None:
-    for parameter in parameters:
-        if parameter.grad is not None:
-            norm = float(parameter.grad.norm())
-            if norm > limit:
-                parameter.grad *= limit / norm
+def _clip(gradient: torch.Tensor, limit: float) -> torch.Tensor:
+    norm = float(gradient.norm())
+    return gradient * (limit / norm) if norm > limit else gradient

@@ -12,10 +12,13 @@ import scipy.optimize
 import torch
 
 from autoguide_core.engine.tracing import Gradients
+from autoguide_core.engine.whitening import by_curvature
 
 _HOPELESS = 1e30
-_EXACT_TRUST_REGION_LIMIT = 250
+_SMALL_SLOPE = 1e-6
 _SMALL_DECREMENT = 1e-3
+_FLAT = 1e-9
+_NO_MODE = "the density has no proper mode (its curvature vanishes or has the wrong sign)"
 
 Vector = npt.NDArray[np.float64]
 
@@ -85,30 +88,48 @@ def _climb_once(
     curvature: Callable[[Vector], Vector],
     start: Vector,
 ) -> tuple[float, Vector] | None:
+    """One start's way up: L-BFGS, then Newton in coordinates whitened where L-BFGS ended."""
     if climb(start)[0] >= _HOPELESS:
         return None
-    method = "trust-exact" if len(start) < _EXACT_TRUST_REGION_LIMIT else "trust-krylov"
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         rough = scipy.optimize.minimize(
             climb, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "maxcor": 20}
         )
+        axes = by_curvature(
+            torch.from_numpy(rough.x), torch.from_numpy(curvature(rough.x))
+        ).matrix.numpy()
+
+        def whitened(u: Vector) -> tuple[float, Vector]:
+            value, slope = climb(rough.x + axes @ u)
+            return value, axes.T @ slope
+
         try:
             fine = scipy.optimize.minimize(
-                climb, rough.x, jac=True, hess=curvature, method=method, options={"maxiter": 200}
+                whitened,
+                np.zeros_like(start),
+                jac=True,
+                hess=lambda u: axes.T @ curvature(rough.x + axes @ u) @ axes,
+                method="trust-exact",
+                options={"maxiter": 100, "gtol": _SMALL_SLOPE},
             )
         except (ValueError, np.linalg.LinAlgError):
-            fine = rough
-    better = fine if fine.fun < rough.fun else rough
-    return float(better.fun), np.asarray(better.x, dtype=np.float64)
+            return float(rough.fun), rough.x
+    if fine.fun > rough.fun:
+        return float(rough.fun), rough.x
+    return float(fine.fun), rough.x + axes @ fine.x
 
 
 def _fault(slope: Vector, hessian: Vector) -> str | None:
-    """Why a point is no proper maximum of the density."""
-    eigenvalues, axes = np.linalg.eigh(0.5 * (hessian + hessian.T))
-    if eigenvalues[0] <= 1e-10 * max(abs(eigenvalues[-1]), 1e-10):
-        return "the density has no proper mode (its curvature vanishes or has the wrong sign)"
-    decrement = 0.5 * float(np.sum((axes.T @ slope) ** 2 / eigenvalues))
+    """Why a point is no proper maximum of the density, in terms that no scale enters."""
+    diagonal = np.diag(hessian)
+    if (diagonal <= 0).any():
+        return _NO_MODE
+    scale = np.sqrt(diagonal)
+    eigenvalues, axes = np.linalg.eigh(hessian / np.outer(scale, scale))
+    if eigenvalues[0] <= _FLAT:
+        return _NO_MODE
+    decrement = 0.5 * float(np.sum((axes.T @ (slope / scale)) ** 2 / eigenvalues))
     if decrement > _SMALL_DECREMENT:
         return "the density has no mode within reach (it was still rising when the search ended)"
     return None

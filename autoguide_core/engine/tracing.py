@@ -19,6 +19,14 @@ Density = Callable[[torch.Tensor], torch.Tensor]
 BatchedGradient = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
 _AGREEMENT = 1e-8
+_FILLED = {
+    torch.ops.aten.zeros_like.default,
+    torch.ops.aten.ones_like.default,
+    torch.ops.aten.full_like.default,
+    torch.ops.aten.new_zeros.default,
+    torch.ops.aten.new_ones.default,
+    torch.ops.aten.new_full.default,
+}
 
 
 class Gradients:
@@ -36,6 +44,7 @@ class Gradients:
         self.note: str | None = None
         self._single: Density = density
         self._batched: dict[int, BatchedGradient] = {}
+        self._hessian: Density | None = None
         self._make: Callable[[torch.Tensor], BatchedGradient] = self._make_traced
         try:
             with warnings.catch_warnings():
@@ -61,11 +70,23 @@ class Gradients:
 
     def hessian(self, point: torch.Tensor) -> torch.Tensor:
         """The matrix of second derivatives at one point of shape (D,); shape (D, D)."""
-        try:
-            rows = torch.func.jacfwd(torch.func.grad(self._single))(point)
-        except (RuntimeError, NotImplementedError):
-            rows = self._hessian_by_differences(point)
-        return 0.5 * (rows + rows.T).detach()
+        if self._hessian is None:
+            self._hessian = self._make_hessian(point)
+        with torch.no_grad():
+            rows = self._hessian(point)
+        return 0.5 * (rows + rows.T)
+
+    def _make_hessian(self, point: torch.Tensor) -> Density:
+        """Forward over reverse, where every operation has a forward derivative."""
+        if self._make == self._make_traced:
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    exact = torch.func.jacfwd(torch.func.grad(self._single))
+                    return _fold_constants(make_fx(exact)(point), point)
+            except Exception as error:  # as in the constructor
+                self.note = f"second derivatives are taken by differences ({_short(error)})"
+        return self._hessian_by_differences
 
     def _hessian_by_differences(self, point: torch.Tensor) -> torch.Tensor:
         """Central differences of gradients, with steps of the cube root of the precision."""
@@ -80,7 +101,7 @@ class Gradients:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                graph = _fold_constants(make_fx(batched)(points))
+                graph = _fold_constants(make_fx(batched)(points), points)
         except Exception as error:  # as above
             self.note = f"the gradient could not be traced ({_short(error)}): it runs slowly"
             self._make = self._make_vectorised
@@ -124,7 +145,7 @@ def _trace(density: Density, start: torch.Tensor) -> GraphModule:
             random numbers of its own.
     """
     functional = torch.func.functionalize(density, remove="mutations")
-    graph = _fold_constants(make_fx(functional)(start))
+    graph = _fold_constants(make_fx(functional)(start), start)
     elsewhere = start + 0.1 * torch.cos(torch.arange(len(start), dtype=start.dtype))
     for point in (start, elsewhere):
         expected, found = density(point), graph(point)
@@ -133,34 +154,46 @@ def _trace(density: Density, start: torch.Tensor) -> GraphModule:
     return graph
 
 
-def _fold_constants(graph: GraphModule) -> GraphModule:
-    """Compute once what does not depend on the input."""
-    constant: dict[torch.fx.Node, Any] = {}
-    for node in list(graph.graph.nodes):
-        if node.op == "get_attr":
-            constant[node] = _attribute(graph, str(node.target))
-        elif node.op == "call_function" and all(n in constant for n in node.all_input_nodes):
-            args, kwargs = torch.fx.node.map_arg((node.args, node.kwargs), constant.__getitem__)
-            constant[node] = node.target(*args, **kwargs)
-    for index, (node, value) in enumerate(constant.items()):
-        if node.op == "get_attr" or not isinstance(value, torch.Tensor):
+def _fold_constants(graph: GraphModule, example: torch.Tensor) -> GraphModule:
+    """Compute once what does not depend on the input's values.
+
+    That takes in tensors filled with one number in the shape of others, since shapes are fixed.
+    """
+    values = _Recorder(graph).record(example)
+    constant: set[torch.fx.Node] = set()
+    for node in graph.graph.nodes:
+        if node.op == "get_attr" or (
+            node.op == "call_function"
+            and (node.target in _FILLED or all(n in constant for n in node.all_input_nodes))
+        ):
+            constant.add(node)
+    for index, node in enumerate(list(graph.graph.nodes)):
+        if node not in constant or node.op == "get_attr":
             continue
-        if all(user in constant for user in node.users):
-            continue
-        name = f"_folded_{index}"
-        graph.register_buffer(name, value.detach())
-        with graph.graph.inserting_before(node):
-            node.replace_all_uses_with(graph.graph.get_attr(name))
+        if isinstance(values[node], torch.Tensor) and any(u not in constant for u in node.users):
+            name = f"_folded_{index}"
+            graph.register_buffer(name, values[node].detach().clone())
+            with graph.graph.inserting_before(node):
+                node.replace_all_uses_with(graph.graph.get_attr(name))
     graph.graph.eliminate_dead_code()
     graph.recompile()
     return graph
 
 
-def _attribute(graph: GraphModule, path: str) -> Any:
-    value: Any = graph
-    for part in path.split("."):
-        value = getattr(value, part)
-    return value
+class _Recorder(torch.fx.Interpreter):
+    """Runs a graph once and remembers the value of every node."""
+
+    def record(self, example: torch.Tensor) -> dict[torch.fx.Node, Any]:
+        """The values by node."""
+        self._values: dict[torch.fx.Node, Any] = {}
+        with torch.no_grad():
+            self.run(example)
+        return self._values
+
+    def run_node(self, n: torch.fx.Node) -> Any:
+        """Run one node."""
+        self._values[n] = super().run_node(n)
+        return self._values[n]
 
 
 def _short(error: Exception) -> str:

@@ -32,8 +32,9 @@ class Whitening:
 def by_curvature(centre: torch.Tensor, hessian: torch.Tensor) -> Whitening:
     """Whiten by the Hessian of the negative log density.
 
-    Eigenvalues that are not positive are raised to a hundredth of the median size; a Hessian that
-    is positive definite is taken as it is.
+    The Hessian is scaled to a unit diagonal before its eigenvalues are taken, so that no
+    coordinate's unit matters. Eigenvalues that are not positive are raised to a hundredth of the
+    median size; a Hessian that is positive definite is taken as it is.
 
     Args:
         centre: The point of expansion, shape (D,).
@@ -42,11 +43,13 @@ def by_curvature(centre: torch.Tensor, hessian: torch.Tensor) -> Whitening:
     Returns:
         The map whose images of N(0, I) have the covariance ``hessian⁻¹``.
     """
-    values, axes = torch.linalg.eigh(hessian)
+    scale = torch.diagonal(hessian).abs().clamp(min=_FLOOR).sqrt()
+    values, axes = torch.linalg.eigh(hessian / torch.outer(scale, scale))
     if bool((values <= 0).any()):
         values = values.clamp(min=_FLOOR_SHARE * float(values.abs().median()))
     values = values.clamp(min=_FLOOR)
-    return Whitening(centre, axes / values.sqrt(), float(-0.5 * values.log().sum()))
+    matrix = axes / (scale[:, None] * values.sqrt())
+    return Whitening(centre, matrix, float(-0.5 * values.log().sum() - scale.log().sum()))
 
 
 def by_scale(centre: torch.Tensor, scale: torch.Tensor) -> Whitening:

@@ -1,0 +1,140 @@
+"""The way from sources of data to bound data, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from compiler.binding.bound import BoundData
+from compiler.binding.draft import Draft, draft
+from compiler.binding.index import places
+from compiler.binding.labels import Labels, align, dim_labels, label_columns
+from compiler.binding.match import Match, match
+from compiler.binding.ranges import check_values
+from compiler.binding.read import read_sources
+from compiler.binding.sizes import infer_sizes
+from compiler.binding.sources import Source
+from compiler.diagnostics import Diagnostics
+from compiler.ir import Program
+
+
+def bind(
+    program: Program,
+    sources: Any,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    sizes: Mapping[str, int] | None = None,
+    dtype: torch.dtype = torch.float64,
+    device: str | torch.device = "cpu",
+    diagnostics: Diagnostics,
+) -> BoundData:
+    """Bind data to a program, and check all that its data block declares.
+
+    Args:
+        program: The program.
+        sources: Files or objects in memory: one, or a list of several; None for none.
+        mapping: From a column or key of the data to the variable (or the dim, whose labels it
+            holds) that it stands for; several columns of one variable are its columns in order.
+        sizes: Sizes of dims that the user sets.
+        dtype: Floating type of the tensors.
+        device: Where the tensors go.
+        diagnostics: Where faults are reported, all that there are.
+
+    Returns:
+        The bound data.
+
+    Raises:
+        SpecError: If any fault was reported.
+    """
+    mapping = mapping or {}
+    # Sources as they stand; without all of them, everything else would be guesswork.
+    read = read_sources(sources, diagnostics)
+    diagnostics.raise_errors()
+    # Declared variables find their columns, and the columns become numbers or labels.
+    matches = match(program, read, mapping, diagnostics)
+    drafts = _drafts(matches, diagnostics)
+    # Dims get their labels, and data the order of the labels.
+    columns = label_columns(program, read, drafts, mapping, diagnostics)
+    labels, from_index = dim_labels(program, columns, drafts)
+    drafts = {
+        name: align(drafted, labels, from_index, columns, diagnostics)
+        for name, drafted in drafts.items()
+    }
+    # Dims get their sizes from everything that tells them.
+    incomplete = _dims_of_faulty(program, drafts)
+    inferred = infer_sizes(program, drafts, labels, columns, sizes or {}, incomplete, diagnostics)
+    # Values are held against their declarations and become tensors.
+    values: dict[str, torch.Tensor | int] = {**inferred}
+    for name, drafted in drafts.items():
+        tensor = _tensor(drafted, inferred, labels, dtype, diagnostics)
+        if tensor is not None:
+            values[name] = tensor.to(device)
+    diagnostics.raise_errors()
+    return BoundData(
+        values=values,
+        coords={dim: _coords(program, dim, size, labels) for dim, size in inferred.items()},
+        observed=tuple(s.name for s in program.sites() if s.observed and s.name in drafts),
+        notes=_notes(read, matches, known={*mapping, *inferred}),
+    )
+
+
+def _drafts(matches: Mapping[str, Match], diagnostics: Diagnostics) -> dict[str, Draft]:
+    drafts = ((name, draft(found, diagnostics)) for name, found in matches.items())
+    return {name: drafted for name, drafted in drafts if drafted is not None}
+
+
+def _dims_of_faulty(program: Program, drafts: Mapping[str, Draft]) -> frozenset[str]:
+    faulty = [variable for variable in program.data if variable.name not in drafts]
+    dims = {str(dim) for variable in faulty for dim in variable.dims}
+    return frozenset(dims | {str(v.index_of) for v in faulty if v.index_of})
+
+
+def _tensor(
+    drafted: Draft,
+    sizes: Mapping[str, int],
+    labels: Mapping[str, Labels],
+    dtype: torch.dtype,
+    diagnostics: Diagnostics,
+) -> torch.Tensor | None:
+    if drafted.variable.element == "index":
+        found = places(drafted, sizes, labels, diagnostics)
+        return None if found is None else torch.as_tensor(found)
+    check_values(drafted, diagnostics)
+    tensor = torch.as_tensor(np.ascontiguousarray(drafted.values), dtype=dtype)
+    tensor = tensor.reshape(drafted.values.shape)
+    if not drafted.variable.missing and not bool(torch.isfinite(tensor).all()):
+        diagnostics.report(
+            "PPL093",
+            drafted.variable.location.span,
+            f"{drafted.match.label} has values too large for {str(dtype).removeprefix('torch.')}",
+            "fit with --dtype float64, or rescale the data",
+        )
+    return tensor
+
+
+def _coords(program: Program, dim: str, size: int, labels: Mapping[str, Labels]) -> tuple[Any, ...]:
+    if dim in labels:
+        return labels[dim]
+    bases = [variable.base for variable in program.data if variable.index_of == dim]
+    base = min(bases, default=0)
+    return tuple(range(base, base + size))
+
+
+def _notes(
+    sources: Sequence[Source], matches: Mapping[str, Match], known: set[str]
+) -> tuple[str, ...]:
+    notes = []
+    for source in sources:
+        used = known | {
+            column.name
+            for found in matches.values()
+            if found.source is source
+            for column in found.columns
+        }
+        unused = [name for name in source.columns if name not in used]
+        if unused:
+            notes.append(f"{source.label}: not used: {', '.join(unused)}")
+    return tuple(notes)

@@ -1,0 +1,34 @@
+"""What binding hands on: checked tensors, sizes and the labels of every dim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+
+@dataclass(frozen=True)
+class BoundData:
+    """Data that fit a program.
+
+    Attributes:
+        values: Every dim's size as an int, by the dim's name, and every declared variable as a
+            tensor of its declared shape: `real`, `int` and `bool` in the default float type,
+            `index` as int64 counted from 0.
+        coords: The labels of every dim, in order: the strings of its index or label column,
+            else numbers counted from the base of the dim's index (0 where it has none).
+        observed: Names of the variables that are observed sites of the model.
+        notes: What was done to the data that a user may want to know, a sentence each.
+    """
+
+    values: Mapping[str, torch.Tensor | int]
+    coords: Mapping[str, tuple[Any, ...]]
+    observed: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The size of every dim."""
+        return {name: len(labels) for name, labels in self.coords.items()}

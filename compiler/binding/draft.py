@@ -1,0 +1,216 @@
+"""Gives each variable's data its declared number of axes and reads it as numbers or labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from compiler.binding.arrays import Array, RaggedError, as_array
+from compiler.binding.entries import Numbers, advise, is_gap, is_text, read_numbers
+from compiler.binding.match import Match
+from compiler.diagnostics import Diagnostics
+from compiler.ir import DataVariable
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """A variable's data on their way to a tensor.
+
+    Attributes:
+        match: Where they come from.
+        values: float64, of the declared number of axes; object, where the entries are labels of
+            the dim that an `index` points into.
+    """
+
+    match: Match
+    values: Array
+
+    @property
+    def variable(self) -> DataVariable:
+        """The declared variable."""
+        return self.match.variable
+
+    @property
+    def labels(self) -> bool:
+        """Whether the entries are labels rather than numbers."""
+        return self.values.dtype.kind == "O"
+
+    def show(self, place: tuple[int, ...]) -> str:
+        """Say where an entry stands and, where it is a number, which."""
+        value = self.values[place]
+        shown = repr(value) if self.labels else f"{value:.10g}"
+        return f"{self.match.where(place)} is {shown}"
+
+
+def draft(match: Match, diagnostics: Diagnostics) -> Draft | None:
+    """Read a variable's data; what is wrong is reported, and None returned.
+
+    Args:
+        match: Where the data come from.
+        diagnostics: Where to report.
+
+    Returns:
+        The data, every entry a finite number (or a gap, where those are allowed) or a label.
+    """
+    array = _gather(match, diagnostics)
+    if array is None:
+        return None
+    if match.variable.element == "index" and (labels := _read_labels(match, array, diagnostics)):
+        return labels if isinstance(labels, Draft) else None
+    numbers = read_numbers(array, match.source.textual)
+    if _report_entries(match, array, numbers, diagnostics):
+        return None
+    return Draft(match, numbers.values)
+
+
+def first_and_more(mask: npt.NDArray[np.bool_]) -> tuple[tuple[int, ...], str]:
+    """Return the place of the first true entry, and words for how many there are besides."""
+    places = np.argwhere(mask)
+    more = len(places) - 1
+    return tuple(int(i) for i in places[0]), f" (and {more:,} more)" if more else ""
+
+
+def _gather(match: Match, diagnostics: Diagnostics) -> Array | None:
+    variable = match.variable
+    span = variable.location.span
+    try:
+        arrays = [as_array(column.raw) for column in match.columns]
+    except RaggedError as error:
+        place = match.where(error.place)
+        diagnostics.report("PPL092", span, f"{place} {error.message}", "make all rows equally long")
+        return None
+    array = arrays[0]
+    if match.shape is not None:
+        if any(part.ndim != 1 for part in arrays):
+            diagnostics.report(
+                "PPL092",
+                span,
+                f"the columns of {match.label} are not plain columns of single values",
+                "give one value a row in each",
+            )
+            return None
+        array = np.stack(arrays, axis=-1).reshape(len(array), *match.shape)
+    known = match.columns[0].dims
+    if known and known != variable.dims and sorted(known) == sorted(map(str, variable.dims)):
+        array = np.transpose(array, [known.index(str(dim)) for dim in variable.dims])
+    if not variable.dims and array.size == 1:
+        array = array.reshape(())
+    if array.ndim != len(variable.dims):
+        _report_axes(match, array, diagnostics)
+        return None
+    if array.size == 0:
+        diagnostics.report(
+            "PPL095", span, f"{match.label} has no entries", "give data with at least one row"
+        )
+        return None
+    return array
+
+
+def _report_axes(match: Match, array: Array, diagnostics: Diagnostics) -> None:
+    variable = match.variable
+    declared = f"{variable.name}[{', '.join(map(str, variable.dims))}]"
+    shape = " by ".join(map(str, array.shape))
+    if array.ndim == 0:
+        kind = "an object" if isinstance(array[()], dict) else "a single value"
+        found, remedy = kind, "write it as a list: [1.5, 2.5]"
+    elif not variable.dims:
+        found = f"{shape} values"
+        declared = "a single number"
+        remedy = f"declare {variable.name} with its dims, or give one value"
+    else:
+        found = f"{shape} values" if array.ndim == 1 else f"an array of {shape} values"
+        remedy = "give as many axes as are declared"
+        if match.source.table and array.ndim == 1:
+            remedy = f"name the columns that make it up: --map {variable.name}=COLUMN,COLUMN,…"
+    diagnostics.report(
+        "PPL095",
+        variable.location.span,
+        f"{match.label} is {found} where {declared} is declared",
+        remedy,
+    )
+
+
+def _read_labels(match: Match, array: Array, diagnostics: Diagnostics) -> Draft | bool:
+    """Read an index of labels; False where it is one of numbers, True after a report."""
+    categorical = match.columns[0].categories is not None
+    if not (categorical or is_text(array)):
+        return False
+    numbers = read_numbers(array, textual=True)
+    kinds = {type(entry) for entry in array.flat if not is_gap(entry)}
+    count = int((~numbers.wrong & ~numbers.gaps).sum())
+    span = match.variable.location.span
+    if not categorical:
+        if match.source.textual and not numbers.wrong.any():
+            return False
+        if len(kinds) > 1 or (match.source.textual and count > numbers.wrong.sum()):
+            odd = numbers.wrong
+            place, more = first_and_more(odd if odd.any() else np.ones(array.shape, dtype=bool))
+            diagnostics.report(
+                "PPL092",
+                span,
+                f"{match.where(place)} is {array[place]!r}{more} in a column of numbers",
+                "give either whole numbers or labels, not both",
+            )
+            return True
+    gaps = np.array([is_gap(entry) for entry in array.flat]).reshape(array.shape)
+    if gaps.any():
+        _report_gaps(match, gaps, diagnostics)
+        return True
+    labels = np.empty(array.size, dtype=object)
+    labels[:] = [_plain(entry) for entry in array.flat]
+    return Draft(match, labels.reshape(array.shape))
+
+
+def _plain(entry: Any) -> Any:
+    if isinstance(entry, str):
+        return entry.strip()
+    return entry.item() if isinstance(entry, np.generic) else entry
+
+
+def _report_entries(match: Match, array: Array, numbers: Numbers, diagnostics: Diagnostics) -> bool:
+    """Report entries that are no numbers, gaps, infinities and fractions; tell whether any."""
+    variable = match.variable
+    span = variable.location.span
+    before = len(diagnostics)
+    if numbers.wrong.any():
+        place, more = first_and_more(numbers.wrong)
+        what, remedy = advise(array[place])
+        diagnostics.report("PPL092", span, f"{match.where(place)}: {what}{more}", remedy)
+    if numbers.gaps.any() and not variable.missing:
+        _report_gaps(match, numbers.gaps, diagnostics)
+    infinite = np.isinf(numbers.values)
+    if infinite.any():
+        place, more = first_and_more(infinite)
+        value = numbers.values[place]
+        diagnostics.report(
+            "PPL093",
+            span,
+            f"{match.where(place)} is {value}{more}; data must be finite",
+            "correct or leave out the row",
+        )
+    fraction = np.isfinite(numbers.values) & (np.floor(numbers.values) != numbers.values)
+    if variable.element in ("int", "index") and fraction.any():
+        place, more = first_and_more(fraction)
+        value = numbers.values[place]
+        diagnostics.report(
+            "PPL092",
+            span,
+            f"{match.where(place)} is {value:.10g}{more}, not a whole number",
+            f"declare {variable.name}: real, or correct the data"
+            if variable.element == "int"
+            else "give whole numbers, or labels as text",
+        )
+    return len(diagnostics) > before
+
+
+def _report_gaps(match: Match, gaps: npt.NDArray[np.bool_], diagnostics: Diagnostics) -> None:
+    place, more = first_and_more(gaps)
+    diagnostics.report(
+        "PPL094",
+        match.variable.location.span,
+        f"{match.where(place)} is empty or NaN{more}",
+        "leave out the rows with gaps, or fill them in",
+    )

@@ -97,6 +97,7 @@ CODES: dict[str, Code] = _table(
     Code("PPL073", "init-support", "An init value outside the site's support"),
     Code("PPL074", "init-refused", "Init on a family that takes none"),
     Code("PPL075", "init-noncentered", "An init value that cannot be carried to the base site"),
+    Code("PPL076", "init-incomplete", "`init value` without a value for every site"),
     # 08x: fit settings and callables
     Code("PPL080", "fit-option", "A setting of the fit that does not exist"),
     Code("PPL081", "fit-option-value", "A setting of the fit with a wrong value"),

@@ -1,0 +1,114 @@
+"""Checks of discrete latents: each handled exactly once, enumerable, and not too many at a time."""
+
+from __future__ import annotations
+
+from math import prod
+
+from compiler.diagnostics import Diagnostics
+from compiler.ir.guides import Part
+from compiler.ir.program import Program
+from compiler.ir.queries import known_size, prerequisites, values_of
+from compiler.ir.statements import Site
+from compiler.tables.distributions import DISTRIBUTIONS
+
+ENUMERATION_BUDGET = 10_000_000
+"""Most entries that one enumerated tensor may have: 80 MB in double precision."""
+
+
+def check_enumerable(program: Program, diagnostics: Diagnostics) -> None:
+    """PPL052: a site that is summed out has a distribution that can be."""
+    for site in _enumerated(program):
+        row = DISTRIBUTIONS.get(site.distribution.name)
+        if row is not None and not row.enumerable:
+            able = ", ".join(name for name, row in DISTRIBUTIONS.items() if row.enumerable)
+            diagnostics.report(
+                "PPL052",
+                site.location.span,
+                f"`{site.name}` cannot be summed out: {site.distribution.name} cannot be "
+                "enumerated",
+                f"draw it from one of {able}, or cover it with a callable part",
+            )
+
+
+def check_handled_once(program: Program, diagnostics: Diagnostics) -> None:
+    """PPL050 and PPL051: a discrete latent is marginalised, or in a part, and not both."""
+    for guide in program.guides:
+        owners = {name: part for part in guide.parts for name in part.sites}
+        for site in program.latents():
+            owner = owners.get(site.name)
+            if site.marginalized and owner is not None:
+                diagnostics.report(
+                    "PPL051",
+                    owner.location.span,
+                    f"`{site.name}` is marginalised: there is nothing of it for part "
+                    f"`{owner.name}` to hold",
+                    f"take `{site.name}` out of the part, or drop `marginalize`",
+                    [(f"`{site.name}` is marginalised here", site.location.span)],
+                )
+            elif site.discrete and not site.marginalized and owner is None:
+                diagnostics.report(
+                    "PPL050",
+                    site.location.span,
+                    f"Nothing in the guide `{guide.name}` handles the discrete `{site.name}`",
+                    "add `marginalize` to its draw, or write `part labels = "
+                    f"AutoDiscreteParallel({site.name})`",
+                    [(f"the guide `{guide.name}` is here", guide.location.span)],
+                )
+
+
+def check_enumeration_size(program: Program, diagnostics: Diagnostics) -> None:
+    """PPL053: the classes that meet in one draw, over its plates, are within a budget."""
+    enumerated = {site.name: site for site in _enumerated(program)}
+    for site in program.sites():
+        parents = [
+            enumerated[other.name]
+            for other in prerequisites(program, values_of(site))
+            if isinstance(other, Site) and other.name in enumerated
+        ]
+        together = [*parents, *([site] if site.name in enumerated else [])]
+        if not together:
+            continue
+        classes = [_classes(program, other) or 1 for other in together]
+        sizes = [known_size(program, plate) or 1 for plate in site.plates]
+        total = prod(classes) * prod(sizes)
+        if total > ENUMERATION_BUDGET:
+            names = ", ".join(f"`{other.name}`" for other in together)
+            diagnostics.report(
+                "PPL053",
+                site.location.span,
+                f"Summing out {names} at `{site.name}` takes {total:,} terms a step, more than "
+                f"{ENUMERATION_BUDGET:,}",
+                "use fewer classes, minibatch the plate, or draw the sites independently",
+            )
+
+
+def _enumerated(program: Program) -> tuple[Site, ...]:
+    """Return the sites that are marginalised, or enumerated by some guide."""
+    parallel = {
+        name
+        for guide in program.guides
+        for part in guide.parts
+        if isinstance(part, Part) and part.family == "AutoDiscreteParallel"
+        for name in part.sites
+    }
+    return tuple(
+        site
+        for site in program.latents()
+        if site.discrete and (site.marginalized or site.name in parallel)
+    )
+
+
+def _classes(program: Program, site: Site) -> int | None:
+    """Return how many values a discrete site takes, None where it is not known."""
+    support = site.support
+    if support.kind == "boolean":
+        return 2
+    if support.kind == "one_hot":
+        return known_size(program, site.event[-1])
+    if support.lower is not None and support.upper is not None:
+        return int(support.upper - support.lower) + 1
+    for name in ("probs", "logits"):
+        argument = site.distribution.arguments.get(name)
+        if argument is not None and argument.type.event:
+            return known_size(program, argument.type.event[-1])
+    return None

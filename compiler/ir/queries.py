@@ -1,0 +1,120 @@
+"""Questions that several passes ask of a program: minibatched dims, drawn names, sizes of sites."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from math import prod
+
+from compiler.ir.expressions import Apply, Expression, IndexAt, Invoke, Items, Range, Reference
+from compiler.ir.program import Program, statements
+from compiler.ir.statements import Assignment, FactorTerm, PlateBlock, Recorded, Site
+from compiler.ir.types import Axis
+
+
+def minibatches(program: Program) -> dict[str, int]:
+    """Return the minibatched dims of the model, each with how many entries a step draws."""
+    return {
+        statement.dim: statement.minibatch
+        for statement in statements(program.model)
+        if isinstance(statement, PlateBlock) and statement.minibatch is not None
+    }
+
+
+def drawn_name(site: Site) -> str:
+    """Return the name under which the emitted model draws the site."""
+    return site.base_name or site.name
+
+
+def known_size(program: Program, axis: Axis, sizes: Mapping[str, int] | None = None) -> int | None:
+    """Return the size of an axis, or None where only the data tells it.
+
+    Args:
+        program: The program that declares the dims.
+        axis: The axis.
+        sizes: Sizes of dims that are known by now, over what the spec says.
+    """
+    if isinstance(axis, int):
+        return axis
+    if sizes and axis in sizes:
+        return sizes[axis]
+    return next((dim.size for dim in program.dims if dim.name == axis), None)
+
+
+def unconstrained_size(
+    program: Program, site: Site, sizes: Mapping[str, int] | None = None
+) -> int | None:
+    """Return how many unconstrained numbers a continuous site has over all its plates.
+
+    A simplex of K entries has K - 1, a K x K correlation matrix K (K - 1) / 2. None where a size
+    is not known.
+    """
+    known = [known_size(program, axis, sizes) for axis in (*site.plates, *site.event)]
+    lengths = [size for size in known if size is not None]
+    if len(lengths) < len(known):
+        return None
+    last = lengths[-1] if site.event else 1
+    match site.support.kind:
+        case "simplex":
+            return prod(lengths[:-1]) * (last - 1)
+        case "corr_cholesky" | "corr_matrix":
+            return prod(lengths[:-2]) * (last * (last - 1) // 2)
+        case "lower_cholesky" | "positive_definite":
+            return prod(lengths[:-2]) * (last * (last + 1) // 2)
+        case _:
+            return prod(lengths)
+
+
+def references(expression: Expression | Range) -> Iterator[Reference]:
+    """Yield every reference in an expression, in the order written."""
+    match expression:
+        case Reference():
+            yield expression
+        case Apply():
+            for argument in (*expression.arguments, *expression.options.values()):
+                yield from references(argument)
+        case Invoke():
+            for argument in expression.arguments:
+                yield from references(argument)
+        case Items():
+            for item in expression.items:
+                yield from references(item)
+        case IndexAt():
+            for part in (expression.base, *expression.indices):
+                yield from references(part)
+
+
+def prerequisites(
+    program: Program, expressions: Iterable[Expression]
+) -> tuple[Site | Assignment | Recorded, ...]:
+    """Return the statements whose values some expressions need, in the model's order.
+
+    Assignments and recorded values are followed to what they use in turn; sites are not.
+    """
+    defined = {
+        statement.name: statement
+        for statement in statements(program.model)
+        if isinstance(statement, Site | Assignment | Recorded)
+    }
+    needed: set[str] = set()
+    pending = list(expressions)
+    while pending:
+        for reference in references(pending.pop()):
+            statement = defined.get(reference.name)
+            if statement is None or statement.name in needed:
+                continue
+            needed.add(statement.name)
+            if not isinstance(statement, Site):
+                pending.append(statement.value)
+    return tuple(statement for name, statement in defined.items() if name in needed)
+
+
+def values_of(statement: object) -> tuple[Expression, ...]:
+    """Return the expressions that a statement of the model is made of, plates' bodies apart."""
+    match statement:
+        case Site():
+            bounds = (bound for bound in (statement.lower, statement.upper) if bound is not None)
+            return (*statement.distribution.arguments.values(), *bounds)
+        case Assignment() | Recorded() | FactorTerm():
+            return (statement.value,)
+        case _:
+            return ()

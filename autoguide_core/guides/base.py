@@ -14,6 +14,7 @@ from pyro import poutine
 from pyro.nn.module import PyroModule
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
+from torch.distributions import Transform
 
 from autoguide_core.guides.live import MINIBATCH, current_sites, support_sources
 from autoguide_core.guides.supports import (
@@ -391,6 +392,7 @@ class AutoGuide(PyroModule):
         shared |= {"prototype_trace", "_prototype_frames"}
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
+        _detach_caches([*self.modules()], memo)
         for key, value in super().__getstate__().items():
             if key in ("master", "plates", "_emitted"):
                 value = None if key == "master" else {}
@@ -405,6 +407,22 @@ class AutoGuide(PyroModule):
         for part in self.modules():
             if part is not self and isinstance(part, AutoGuide):
                 part.master = reference
+
+
+def _detach_caches(holders: list[Any], memo: dict[int, Any]) -> None:
+    """Let a deep copy take the results that transforms keep, which have a graph, without it."""
+    seen: set[int] = set()
+    while holders:
+        holder = holders.pop()
+        if id(holder) in seen:
+            continue
+        seen.add(id(holder))
+        for value in vars(holder).values():
+            for member in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(member, Tensor) and not member.is_leaf:
+                    memo[id(member)] = member.detach().clone()
+                elif isinstance(member, Transform):
+                    holders.append(member)
 
 
 def quantiles_of_draws(draws: Tensor, quantiles: Tensor | Iterable[float]) -> Tensor:

@@ -63,15 +63,18 @@ class Outline:
 
 def outline(text: str, lines: Lines) -> Outline:
     """Return where the statements of the masked `text` stand."""
-    return _Outliner(text, lines).run()
+    found = _Outliner(text, lines, by_indent=False).run()
+    # Where braces are missing, the author's indentation tells which; elsewhere it tells nothing.
+    return found if found.whole else _Outliner(text, lines, by_indent=True).run()
 
 
 class _Outliner:
     """Walks over the signs of a text with the brackets that are open."""
 
-    def __init__(self, text: str, lines: Lines) -> None:
+    def __init__(self, text: str, lines: Lines, by_indent: bool) -> None:
         self.text = text
         self.lines = lines
+        self.by_indent = by_indent
         self.open: list[int] = []
         self.found = Outline(text)
 
@@ -174,13 +177,13 @@ class _Outliner:
             self.found.damaged.append(opened)
 
     def close_block(self, offset: int) -> None:
-        """Close the innermost `{`, or an outer one that the indentation tells is meant."""
+        """Close the innermost `{`, or the outer one that the indentation tells."""
         if not self.open:
             self.report("unclosed", "`}` closes nothing", "remove it, or open a block", offset)
             self.found.whole = False
             return
         column = self.indent(offset)
-        if column == offset - self.text.rfind("\n", 0, offset) - 1:
+        if self.by_indent and column == offset - self.text.rfind("\n", 0, offset) - 1:
             while self.indent(self.open[-1]) > column and any(
                 self.indent(outer) == column for outer in self.open
             ):

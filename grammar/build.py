@@ -268,14 +268,13 @@ class Builder(Transformer_NonRecursive[Token, Any]):
 
     model_assign = assign
 
-    def bounding(self, meta: Meta, kind: Token, *rest: Any) -> n.Modifier:
-        keywords = tuple(item for item in rest if isinstance(item, n.Keyword))
+    def bounding(self, meta: Meta, kind: Token, *keywords: n.Keyword) -> n.Modifier:
         return n.Modifier(str(kind), None, keywords, span_of(meta))  # type: ignore[arg-type]
 
     def reparam(self, meta: Meta, how: n.Name) -> n.Modifier:
         return n.Modifier("reparam", how, (), span_of(meta))
 
-    def marginalize(self, meta: Meta, _: Token) -> n.Modifier:
+    def marginalize(self, meta: Meta) -> n.Modifier:
         return n.Modifier("marginalize", None, (), span_of(meta))
 
     def over(self, meta: Meta, dim: n.Name) -> n.Modifier:
@@ -292,8 +291,17 @@ class Builder(Transformer_NonRecursive[Token, Any]):
         return n.Plate(tuple(dims), minibatch, body, span_of(meta))
 
     def recur_assign(
-        self, meta: Meta, name: n.Name, initial: n.Expr, then: n.Expr
+        self, meta: Meta, name: n.Name, dims: Dims, initial: n.Expr, then: n.Expr
     ) -> n.RecurAssign:
+        if dims:
+            self.problems.append(
+                SyntaxProblem(
+                    "unexpected",
+                    f"`{name.text}` has dims where it is defined by recursion",
+                    f"write `{name.text} = init … then …`: its dims are those of its values",
+                    dims[0].span,
+                )
+            )
         return n.RecurAssign(name, initial, then, span_of(meta))
 
     def recur(self, meta: Meta, dim: n.Name, body: Any) -> n.Recur:

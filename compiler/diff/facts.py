@@ -174,9 +174,11 @@ def _axes(axes: tuple[Axis, ...]) -> str:
     return ", ".join(map(str, axes)) or "none"
 
 
-def _count(size: Size | None) -> Value:
+def _count(size: Size | str | None) -> Value:
     if size is None:
         return "not known before running"
+    if isinstance(size, str):
+        return size
     return str(size) if size.number is None else size.number
 
 

@@ -1,68 +1,31 @@
-"""How many free parameters a guide's part has: a row a family."""
+"""How many free parameters a guide's part has, as far as the sizes of dims are known."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from itertools import pairwise
+from collections.abc import Callable
+from fractions import Fraction
 
 from compiler.diff.size import Size, product, triangle
 from compiler.ir import CallablePart, Guide, Part, Program, Site
-from compiler.ir.guides import OptionValue
 from compiler.ir.types import Axis
-
-Options = Mapping[str, OptionValue]
-Formula = Callable[[Size, Options], Size | None]
-"""The number of parameters from the number of unconstrained values; None: not known here."""
+from compiler.tables.families import FAMILIES
 
 
-def _low_rank(n: Size, options: Options) -> Size:
-    rank = options.get("rank")
-    if isinstance(rank, int):
-        return n * (2 + rank)
-    known = n.number
-    return n * 2 + n * (Size.of("rank") if known is None else round(known**0.5))
-
-
-def _autoregressive(n: Size, options: Options) -> Size:
-    """Parameters of masked networks from n inputs over hidden layers to 2n outputs."""
-    hidden = options.get("hidden_dim")
-    widths: tuple[object, ...] = hidden if isinstance(hidden, tuple) else (hidden,)
-    layers = [n, *(Size.of(w) if isinstance(w, int) else n * 3 + 1 for w in widths), n * 2]
-    one = Size()
-    for width, following in pairwise(layers):
-        one += width * following + following
-    count = options.get("num_transforms")
-    return one * (count if isinstance(count, int) else 1)
-
-
-FORMULAS: dict[str, Formula] = {
-    "AutoDelta": lambda n, _: n,
-    "AutoNormal": lambda n, _: n * 2,
-    "AutoDiagonalNormal": lambda n, _: n * 2,
-    "AutoMultivariateNormal": lambda n, _: n * 2 + triangle(n),
-    "AutoLowRankMultivariateNormal": _low_rank,
-    "AutoNormalizingFlow": lambda n, _: None,
-    "AutoIAFNormal": _autoregressive,
-    "AutoLaplaceApproximation": lambda n, _: n,
-    "AutoDiscreteParallel": lambda n, _: n,
-}
-"""A part's parameters, by its family; n counts the unconstrained values of its sites.
-
-Of a discrete site, n counts the free probabilities.
-"""
-
-
-def part_parameters(program: Program, part: Part | CallablePart) -> Size | None:
-    """Return how many parameters a part has; None where that is not known before running."""
-    if isinstance(part, CallablePart) or part.family not in FORMULAS:
-        return None
+def part_parameters(program: Program, part: Part | CallablePart) -> Size | str:
+    """Return how many parameters a part has; in words where no polynomial in the sizes tells."""
+    if isinstance(part, CallablePart):
+        return "those of the callable"
+    family = FAMILIES[part.family]
     sites = {site.name: site for site in program.latents()}
     n = Size()
     for name in part.sites:
-        if name not in sites:
-            return None
         n += unconstrained(program, sites[name])
-    return FORMULAS[part.family](n, part.options)
+    if (count := family.count) is None:
+        return family.formula
+    if n.number is not None:
+        return Size.of(count(n.number, part.options))
+    size = _extended(lambda dimension: count(dimension, part.options), n)
+    return size or f"{family.formula}, with D = {n}"
 
 
 def guide_parameters(program: Program, guide: Guide) -> Size | None:
@@ -70,10 +33,20 @@ def guide_parameters(program: Program, guide: Guide) -> Size | None:
     total = Size()
     for part in guide.parts:
         size = part_parameters(program, part)
-        if size is None:
+        if isinstance(size, str):
             return None
         total += size
     return total
+
+
+def _extended(count: Callable[[int], int], n: Size) -> Size | None:
+    """Return `count` at a polynomial, if it is itself a polynomial of degree two at most."""
+    zero, one, two = count(0), count(1), count(2)
+    square = Fraction(two - 2 * one + zero, 2)
+    slope = Fraction(one - zero) - square
+    if any(zero + slope * d + square * d * d != count(d) for d in (3, 7, 50)):
+        return None
+    return n * n * square + n * slope + zero
 
 
 def unconstrained(program: Program, site: Site) -> Size:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from compiler.checks.literals import Array, literal_array, matrices, numbers, rows
 from compiler.checks.parts import values_of
 from compiler.diagnostics import Diagnostics
+from compiler.ir.literals import Array, literal_array, matrices, numbers, rows
 from compiler.ir.program import Program
 from compiler.ir.queries import known_size
 from compiler.ir.statements import Site

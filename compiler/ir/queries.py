@@ -64,38 +64,51 @@ def unconstrained_size(
             return prod(lengths)
 
 
-def references(expression: Expression | Range) -> Iterator[Reference]:
-    """Yield every reference in an expression, in the order written."""
+def subexpressions(expression: Expression | Range) -> Iterator[Expression]:
+    """Yield an expression and every one inside it, from the left."""
+    if not isinstance(expression, Range):
+        yield expression
     match expression:
-        case Reference():
-            yield expression
         case Apply():
-            for argument in (*expression.arguments, *expression.options.values()):
-                yield from references(argument)
+            inner: Iterable[Expression | Range] = (
+                *expression.arguments,
+                *expression.options.values(),
+            )
         case Invoke():
-            for argument in expression.arguments:
-                yield from references(argument)
+            inner = expression.arguments
         case Items():
-            for item in expression.items:
-                yield from references(item)
+            inner = expression.items
         case IndexAt():
-            for part in (expression.base, *expression.indices):
-                yield from references(part)
+            inner = (expression.base, *expression.indices)
+        case _:
+            inner = ()
+    for part in inner:
+        yield from subexpressions(part)
+
+
+def references(expression: Expression) -> Iterator[Reference]:
+    """Yield every reference in an expression, from the left."""
+    return (inner for inner in subexpressions(expression) if isinstance(inner, Reference))
 
 
 def prerequisites(
-    program: Program, expressions: Iterable[Expression]
+    program: Program, expressions: Iterable[Expression], also: Iterable[str] = ()
 ) -> tuple[Site | Assignment | Recorded, ...]:
     """Return the statements whose values some expressions need, in the model's order.
 
     Assignments and recorded values are followed to what they use in turn; sites are not.
+
+    Args:
+        program: The program.
+        expressions: Expressions of its model.
+        also: Names of further statements to return, which are not followed.
     """
     defined = {
         statement.name: statement
         for statement in statements(program.model)
         if isinstance(statement, Site | Assignment | Recorded)
     }
-    needed: set[str] = set()
+    needed = set(also)
     pending = list(expressions)
     while pending:
         for reference in references(pending.pop()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from compiler.diagnostics import Diagnostics, did_you_mean
 from compiler.ir.program import Program
@@ -16,9 +16,13 @@ class GuideSites:
     Args:
         program: The resolved program.
         diagnostics: Where mistakes are told.
+        failed: Names of sites that the program lacks because of mistakes told already.
     """
 
-    def __init__(self, program: Program, diagnostics: Diagnostics) -> None:
+    def __init__(
+        self, program: Program, diagnostics: Diagnostics, failed: Collection[str] = ()
+    ) -> None:
+        self._failed = failed
         self._latents = program.latents()
         self._names = [site.name for site in self._latents]
         self._others = _kinds_of_names(program)
@@ -73,6 +77,8 @@ class GuideSites:
     def _resolve(self, name: nodes.Name) -> str | None:
         if name.text in self._names:
             return name.text
+        if name.text in self._failed:
+            return None
         kind = self._others.get(name.text)
         guess = did_you_mean(name.text, self._names) if kind is None else None
         latents = ", ".join(f"`{site}`" for site in self._names)

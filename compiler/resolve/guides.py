@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from compiler.diagnostics import Diagnostics, did_you_mean
 from compiler.ir.guides import CallablePart, Guide, InitValue, OptionValue, Part
@@ -25,6 +25,8 @@ def resolve_guides(
     program: Program,
     expressions: DataExpressions,
     diagnostics: Diagnostics,
+    *,
+    failed: Collection[str] = (),
 ) -> tuple[Guide, ...]:
     """Return the guides of a spec in the order written; one chosen automatically if there is none.
 
@@ -33,10 +35,12 @@ def resolve_guides(
         program: The program that they are for, resolved but for its guides.
         expressions: Resolves the expressions of init values.
         diagnostics: Where mistakes are told.
+        failed: Names of sites whose own mistakes have been told, so that the program lacks them;
+            a part may name them without a further message.
     """
     if not blocks:
         return (auto_guide(program),)
-    sites = GuideSites(program, diagnostics)
+    sites = GuideSites(program, diagnostics, failed)
     guides: list[Guide] = []
     names: dict[str, nodes.GuideBlock] = {}
     for block in blocks:

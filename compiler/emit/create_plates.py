@@ -1,0 +1,54 @@
+"""Emits `create_plates`, which makes the minibatched plates that the guide's latents live in."""
+
+from __future__ import annotations
+
+from compiler.emit.layout import Source, call, lay_out
+from compiler.ir.program import Program
+from compiler.ir.queries import minibatches
+
+
+def minibatch_name(dim: str) -> str:
+    """Return the keyword argument of model and guide that holds the size of a minibatch."""
+    return f"{dim}_minibatch"
+
+
+def guide_plates(program: Program) -> tuple[str, ...]:
+    """Return the minibatched dims that a latent lives in, in the order of the model."""
+    inhabited = {plate for site in program.latents() for plate in site.plates}
+    return tuple(dim for dim in minibatches(program) if dim in inhabited)
+
+
+def emit_create_plates(program: Program) -> list[str]:
+    """Return the lines of `create_plates`; none where no latent is in a minibatched plate.
+
+    A guide makes the plates of its latents by itself, with the sizes of its first call. Made here
+    from the model's own arguments, they follow them: another minibatch, or all of the data.
+    """
+    plates = guide_plates(program)
+    if not plates:
+        return []
+    small = minibatches(program)
+    parameters: list[tuple[str | None, Source]] = [(None, dim) for dim in plates]
+    parameters += [(None, f"{minibatch_name(dim)}={small[dim]}") for dim in plates]
+    signature = call("create_plates", *(text for _, text in parameters), "**_")
+    made = [
+        call(
+            "pyro.plate",
+            f'"{dim}"',
+            dim,
+            subsample_size=minibatch_name(dim),
+            dim=str(program.dim(dim).plate),
+        )
+        for dim in plates
+    ]
+    which = "plate" if len(plates) == 1 else "plates"
+    lines = [
+        *lay_out(signature, before="def ", after=":"),
+        f'    """Make the minibatched {which} that latent sites live in, for model and guide."""',
+    ]
+    if len(made) == 1:
+        return [*lines, *lay_out(made[0], indent=4, before="return ")]
+    names = [f"{dim}_plate" for dim in plates]
+    for name, plate in zip(names, made, strict=True):
+        lines += lay_out(plate, indent=4, before=f"{name} = ")
+    return [*lines, f"    return {', '.join(names)}"]

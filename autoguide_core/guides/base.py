@@ -14,9 +14,15 @@ from pyro import poutine
 from pyro.nn.module import PyroModule
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
-from torch.distributions import Transform
+from torch.distributions import Transform, biject_to
 
-from autoguide_core.guides.live import MINIBATCH, current_sites, support_sources
+from autoguide_core.guides.live import (
+    MINIBATCH,
+    ModelWatcher,
+    current_sites,
+    given_indices,
+    support_sources,
+)
 from autoguide_core.guides.supports import (
     SiteMask,
     full_shape,
@@ -84,6 +90,8 @@ class AutoGuide(PyroModule):
         self._supports: dict[str, Any] = {}
         self._live_supports: dict[str, frozenset[str]] = {}
         self._has_live_masks = False
+        self._has_given_indices = False
+        self._plate_depth = 0
         self._in_full_size = False
         self._emitted: dict[str, Tensor] = {}
 
@@ -114,7 +122,8 @@ class AutoGuide(PyroModule):
 
     def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
         """Run the model once and record its latent sites and their plates."""
-        model = poutine.block(self._prototype_model(), self._prototype_hide_fn)
+        watcher = ModelWatcher()
+        model = poutine.block(watcher(self._prototype_model()), self._prototype_hide_fn)
         trace = poutine.block(poutine.trace(model).get_trace)(*args, **kwargs)
         self.prototype_trace = trace
         if self._init_messenger is not None:
@@ -130,6 +139,10 @@ class AutoGuide(PyroModule):
                         f"'{name}' is in the sequential plate '{frame.name}'."
                     )
                 self._prototype_frames[frame.name] = frame
+        self._plate_depth = watcher.plate_depth
+        self._has_given_indices = not watcher.given_indices.keys().isdisjoint(
+            self._prototype_frames
+        )
         self._find_live_sites(args, kwargs)
 
     def _find_live_sites(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -209,11 +222,15 @@ class AutoGuide(PyroModule):
             if not all(isinstance(plate, pyro.plate) for plate in created):
                 raise ValueError("create_plates() returned something that is not a pyro.plate.")
             self.plates = {plate.name: plate for plate in created}
+        given: dict[str, Tensor] = {}
+        if self._has_given_indices and not self._in_full_size:
+            given = given_indices(self._full_model(), args, kwargs)
         for name, frame in sorted(self._prototype_frames.items()):
             if name not in self.plates:
-                subsample_size = None if self._in_full_size else frame.size
+                indices = given.get(name)
+                subsample_size = None if self._in_full_size or name in given else frame.size
                 self.plates[name] = pyro.plate(
-                    name, full_size(frame), dim=frame.dim, subsample_size=subsample_size
+                    name, full_size(frame), subsample_size, subsample=indices, dim=frame.dim
                 )
         return self.plates
 
@@ -270,6 +287,21 @@ class AutoGuide(PyroModule):
             unconstrained=unconstrained,
         )
         return self._supports | {name: now[name]["fn"].support for name in self._live_supports}
+
+    def _on_supports(
+        self, unconstrained: Mapping[str, Tensor], *args: Any, **kwargs: Any
+    ) -> dict[str, Tensor]:
+        """Map full-size unconstrained values onto the supports, outside of any call."""
+        with torch.no_grad(), self._full_size_plates():
+            if self._live_supports:
+                self._root()._create_plates(*args, **kwargs)
+                self.plates = self._root().plates
+            supports = self._current_supports(unconstrained, *args, **kwargs)
+            # Cloned: the transform of a real site is the identity, and gives the parameter itself.
+            return {
+                name: biject_to(supports[name])(value).detach().clone()
+                for name, value in unconstrained.items()
+            }
 
     def _foreign_sources(self) -> frozenset[str]:
         """The sites of other parts on which supports of this part depend."""
@@ -352,11 +384,10 @@ class AutoGuide(PyroModule):
         if root is not self and self._foreign_sources():
             joint = root.sample_posterior(num_samples, *args, **kwargs)
             return {name: joint[name] for name, _ in self._sites()}
-        depth = max((-frame.dim for frame in root._prototype_frames.values()), default=0)
         with torch.no_grad(), self._full_size_plates():
             if root is not self:
                 root._create_plates(*args, **kwargs)
-            with pyro.plate(_SAMPLE_PLATE, num_samples, dim=-depth - 1):
+            with pyro.plate(_SAMPLE_PLATE, num_samples, dim=-root._plate_depth - 1):
                 values = self(*args, **kwargs)
         shapes = {name: full_shape(site) for name, site in self._sites()}
         return {

@@ -170,17 +170,14 @@ class AutoContinuous(AutoGuide):
         family without Normal marginals takes the median over draws.
         """
         self._ensure_prototype(*args, **kwargs)
-        with torch.no_grad(), self._full_size_plates():
-            self._root()._create_plates(*args, **kwargs)
-            self._create_plates(*args, **kwargs)
-            try:
-                loc = self._loc_scale(*args, **kwargs)[0].detach()
-            except NotImplementedError:
+        try:
+            loc, _ = self._loc_scale(*args, **kwargs)
+        except NotImplementedError:
+            with torch.no_grad(), poutine.block():
                 draws = self.get_posterior(*args, **kwargs).sample((NUM_QUANTILE_DRAWS,))
-                loc = quantiles_of_draws(draws, [0.5])[0]
-            locs = {site["name"]: value for site, value in self._unpack_latent(loc)}
-            supports = self._current_supports(locs, *args, **kwargs)
-            return {name: biject_to(supports[name])(loc).clone() for name, loc in locs.items()}
+            loc = quantiles_of_draws(draws, [0.5])[0]
+        locs = {site["name"]: value for site, value in self._unpack_latent(loc)}
+        return self._on_supports(locs, *args, **kwargs)
 
     def quantiles(
         self, quantiles: Tensor | Iterable[float], *args: Any, **kwargs: Any

@@ -72,7 +72,9 @@ class AutoLaplaceApproximation(AutoContinuous):
         scale_tril = self._cholesky_of_inverse(precision)
         scale = scale_tril.square().sum(-1).sqrt()
 
-        normal = AutoMultivariateNormal(self.model)
+        assert self._bare_model is not None
+        assert self.init_loc_fn is not None
+        normal = AutoMultivariateNormal(self._bare_model[0], init_loc_fn=self.init_loc_fn)
         normal._setup_prototype(*args, **kwargs)
         del normal.loc, normal.scale, normal.scale_tril
         normal.register_buffer("loc", self.loc.detach().clone())

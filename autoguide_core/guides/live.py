@@ -1,10 +1,12 @@
-"""Sites whose support or mask is not fixed: found at set-up, looked up anew in each call.
+"""What may change between calls: supports, masks, given minibatches. Found at set-up, then reread.
 
 A stock automatic guide takes each site's support from one run of the model and keeps it. That is
 wrong where the support moves with another latent (``Uniform(0, 1 - a)``), with a trainable
 parameter, or with the arguments. Such a support is *live* here: it is found once, by tracing where
 the support's bounds come from, and each call of the guide then runs the model once more, with the
-guide's own draws in place, to read the supports as they stand.
+guide's own draws in place, to read the supports as they stand. Masks that are tensors are reread
+in the same way, and so are the indices that a model itself gives to a plate (``subsample=index``),
+which a guide must follow.
 """
 
 from __future__ import annotations
@@ -42,9 +44,11 @@ def support_sources(
 
     Returns:
         For each site with a moving support, where the support's bounds come from: names of latent
-        sites, `PARAMETERS` or `ARGUMENTS`.
+        sites, `PARAMETERS` or `ARGUMENTS`. Where this cannot be traced, every support that holds
+        tensors counts as moving with the arguments.
     """
-    if not any(tensors_of(site["fn"].support) for site in sites.values()):
+    bounded = [name for name, site in sites.items() if tensors_of(site["fn"].support)]
+    if not bounded:
         return {}
     tracked_args, tracked_kwargs = track_provenance([args, kwargs], frozenset({ARGUMENTS}))
     finder = _SourceFinder({name: site["value"] for name, site in sites.items()})
@@ -52,9 +56,11 @@ def support_sources(
     try:
         with torch.no_grad(), poutine.block(), finder:
             model(*tracked_args, **tracked_kwargs)
+    except Exception:  # the model ran before: it does something that cannot be traced
+        return dict.fromkeys(bounded, frozenset({ARGUMENTS}))
     finally:
         set_rng_state(rng_state)
-    return {name: finder.sources[name] for name in sites if finder.sources.get(name)}
+    return {name: finder.sources[name] for name in bounded if finder.sources.get(name)}
 
 
 def current_sites(
@@ -83,6 +89,34 @@ def current_sites(
     return sites
 
 
+class ModelWatcher(Messenger):
+    """Notes what a guide must know of a run beside the latent sites.
+
+    Attributes:
+        given_indices: The indices that the model itself gives to its plates, by plate name.
+        plate_depth: How many dims on the left of the events the plates take, observed sites' too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given_indices: dict[str, Tensor] = {}
+        self.plate_depth = 0
+
+    def _pyro_sample(self, msg: Site) -> None:
+        dims = [-frame.dim for frame in msg["cond_indep_stack"] if frame.vectorized]
+        self.plate_depth = max(self.plate_depth, *dims, 0)
+        if site_is_subsample(msg) and msg["value"] is not None:
+            self.given_indices[msg["name"]] = torch.as_tensor(msg["value"])
+
+
+def given_indices(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Tensor]:
+    """The indices that the model gives to its plates in this call, by plate name."""
+    watcher = ModelWatcher()
+    with torch.no_grad(), poutine.block(), _Substitute({}, {}, {}), watcher:
+        model(*args, **kwargs)
+    return watcher.given_indices
+
+
 class _Substitute(Messenger):
     """Puts given values at latent sites and keeps the messages."""
 
@@ -106,10 +140,10 @@ class _Substitute(Messenger):
             return
         if name in self.values:
             msg["value"] = self.values[name]
-        elif not fn.support.is_discrete:
-            transform = biject_to(fn.support)
-            default = torch.zeros(()).expand(transform.inverse_shape(fn.shape()))
-            msg["value"] = transform(self.unconstrained.get(name, default))
+        elif name in self.unconstrained:
+            msg["value"] = biject_to(fn.support)(self.unconstrained[name])
+        else:
+            msg["value"] = _fixed_point(fn)
 
     def _pyro_post_sample(self, msg: Site) -> None:
         self.sites[msg["name"]] = msg.copy()
@@ -126,9 +160,10 @@ class _SourceFinder(Messenger):
     def _pyro_sample(self, msg: Site) -> None:
         if site_is_subsample(msg):
             return
-        name, fn = msg["name"], msg["fn"]
-        self.sources[name] = frozenset().union(*map(get_provenance, tensors_of(fn.support)))
-        if msg["value"] is None and name in self.values:
+        name = msg["name"]
+        if name in self.values and msg["value"] is None:
+            bounds = tensors_of(msg["fn"].support)
+            self.sources[name] = frozenset().union(*map(get_provenance, bounds))
             msg["value"] = self.values[name].detach()
 
     def _pyro_post_sample(self, msg: Site) -> None:
@@ -138,3 +173,18 @@ class _SourceFinder(Messenger):
 
     def _pyro_post_param(self, msg: Site) -> None:
         msg["value"] = track_provenance(msg["value"], frozenset({PARAMETERS}))
+
+
+def _fixed_point(fn: Any) -> Tensor | None:
+    """The point of a prior's support that belongs to zero; None where there is no such point."""
+    try:
+        transform = biject_to(fn.support)
+    except NotImplementedError:
+        return None
+    shape = transform.inverse_shape(fn.shape())
+    while hasattr(fn, "base_dist"):
+        fn = fn.base_dist
+    floats = [v for v in vars(fn).values() if isinstance(v, Tensor) and v.is_floating_point()]
+    zero = floats[0].new_zeros(()) if floats else torch.zeros(())
+    value: Tensor = transform(zero.expand(shape))
+    return value

@@ -154,12 +154,8 @@ class AutoNormal(AutoGuide):
         (a simplex, say) it is the image of the unconstrained median, which lies in the support.
         """
         self._ensure_prototype(*args, **kwargs)
-        with torch.no_grad(), self._full_size_plates():
-            self._root()._create_plates(*args, **kwargs)
-            self._create_plates(*args, **kwargs)
-            locs = {name: self._get_loc_and_scale(name)[0].detach() for name, _ in self._sites()}
-            supports = self._current_supports(locs, *args, **kwargs)
-            return {name: biject_to(supports[name])(loc).clone() for name, loc in locs.items()}
+        locs = {name: self._get_loc_and_scale(name)[0] for name, _ in self._sites()}
+        return self._on_supports(locs, *args, **kwargs)
 
     def quantiles(
         self, quantiles: Tensor | Iterable[float], *args: Any, **kwargs: Any

@@ -117,6 +117,25 @@ def test_discrete_quantiles_are_those_of_the_draws():
     assert guide.quantiles([0.1, 0.3, 0.6, 1.0])["z"].tolist() == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("in_list", [False, True])
+def test_indices_that_the_model_gives_are_those_of_the_guide(in_list):
+    def given(index):
+        with pyro.plate("data", 10, subsample=index):
+            z = pyro.sample("z", dist.Normal(0.0, 1.0))
+            pyro.sample("obs", dist.Normal(z, 1.0), obs=index.float())
+
+    guide = AutoNormal(given)
+    if in_list:
+        guide = AutoGuideList(given)
+        guide.append(AutoNormal(given))
+    for index in (torch.tensor([1, 2, 3]), torch.tensor([7, 4]), torch.tensor([0])):
+        train(given, guide, index=index)
+        trace = poutine.trace(guide).get_trace(index)
+        assert trace.nodes["data"]["value"].tolist() == index.tolist()
+        assert trace.nodes["z"]["value"].shape == index.shape
+    assert guide.median(index)["z"].shape == (10,)
+
+
 # --- Initial values ---
 
 
@@ -355,6 +374,22 @@ def test_masked_entries_take_no_part():
     assert (log_prob != 0).tolist() == (~keep).tolist()
 
 
+def test_missing_observations_leave_no_trace_on_the_observed_cells():
+    data = torch.tensor([1.0, 0.0, 2.0, 0.0, 3.0, 0.0])
+    seen = torch.tensor([True, False, True, False, True, False])
+
+    def missing():
+        mu = pyro.sample("mu", dist.Normal(0.0, 3.0))
+        with pyro.plate("data", 6, subsample_size=4) as index:
+            pyro.sample("y", dist.Normal(mu, 1.0), obs=data[index], obs_mask=seen[index])
+
+    guide = AutoNormal(missing)
+    train(missing, guide, steps=100)
+    scale = guide.scales.y_unobserved
+    assert scale[seen].tolist() == pytest.approx([0.1] * 3)
+    assert (scale[~seen] > 0.2).all()
+
+
 @pytest.mark.parametrize("family", JOINT)
 def test_joint_families_refuse_masked_latents(family):
     with pytest.raises(ValueError, match=r"'z'.*masked"):
@@ -406,6 +441,38 @@ def test_supports_that_cannot_be_followed_are_told():
     guide.append(AutoNormal(poutine.block(moving, expose=["a"])))
     with pytest.raises(ValueError, match=r"'b' depends on site 'a'"):
         guide()
+
+
+def test_moving_supports_work_beside_plates_float64_and_discrete_sites():
+    def model(top):
+        a = pyro.sample("a", dist.Uniform(0.0, top))
+        with pyro.plate("rows", 2, dim=-1):
+            b = pyro.sample("b", dist.Uniform(a, top))
+            z = pyro.sample("z", dist.Bernoulli(0.5), infer={"enumerate": "parallel"})
+            with pyro.plate("deep", 3, dim=-2):
+                pyro.sample("obs", dist.Normal(b + z, 1.0), obs=torch.ones(3, 2).double())
+
+    guide = AutoGuideList(model)
+    guide.append(AutoNormal(poutine.block(model, hide=["z"])))
+    elbo = TraceEnum_ELBO(max_plate_nesting=2, num_particles=3, vectorize_particles=True)
+    for size in (1.0, 5.0, 100.0):
+        top = torch.tensor(size).double()
+        train(model, guide, elbo=elbo, top=top)
+        draws = guide.sample_posterior(50, top)
+        assert draws["b"].shape == (50, 2)
+        assert (draws["b"] >= draws["a"][:, None]).all()
+        assert (draws["b"] <= top).all()
+
+
+def test_a_model_that_cannot_be_traced_still_has_its_supports_followed():
+    def model(top):
+        pyro.sample("a", dist.Uniform(0.0, torch.from_numpy(top.numpy()) + 0.0))
+
+    guide = AutoNormal(model, init_scale=5.0)
+    for size in (1.0, 100.0):
+        top = torch.full((4,), size)
+        assert guide(top)["a"].max() <= size
+    assert (guide.median(torch.full((4,), 8.0))["a"] <= 8).all()
 
 
 def capped(caps):

@@ -280,16 +280,16 @@ class DistributionRow:
             if len(shape) < rank:
                 kind = {1: "a vector", 2: "a matrix"}[rank]
                 raise ValueError(f"{parameter.name} of {self.name} has to be {kind}")
-            for axis, given in zip(parameter.axes, shape[len(shape) - rank :], strict=True):
+            own = shape[len(shape) - rank :]
+            for axis, given in zip(parameter.axes, own, strict=True):
                 known = found.setdefault(axis, given) if isinstance(axis, str) else axis
-                if known != given:
-                    other = told_by.get(str(axis), self.name)
-                    raise ValueError(
-                        f"{parameter.name} of {self.name} has the size {given} where "
-                        f"{other} has {known}"
-                        if isinstance(axis, str)
-                        else f"{parameter.name} of {self.name} needs {known} entries, not {given}"
-                    )
-                if isinstance(axis, str):
-                    told_by.setdefault(axis, parameter.name)
+                teller = told_by.setdefault(str(axis), parameter.name)
+                if known == given:
+                    continue
+                start = f"{parameter.name} of {self.name}"
+                if teller != parameter.name:
+                    raise ValueError(f"{start} has the size {given} where {teller} has {known}")
+                if rank > 1:
+                    raise ValueError(f"{start} has to be square, not {' by '.join(map(str, own))}")
+                raise ValueError(f"{start} needs {known} entries, not {given}")
         return found

@@ -91,7 +91,7 @@ ROWS = (
         support=SupportRule("positive_definite"),
         event_axes=("n", "n"),
         note="df has to be above n - 1. For a covariance prior, LKJCholesky with scales of its "
-        "own is easier to fit.",
+        "own is easier to fit. PyTorch warns of singular draws where there are none.",
     ),
     DistributionRow(
         "ProjectedNormal",
@@ -121,7 +121,7 @@ ROWS = (
             Parameter("phi_concentration", "positive"),
             Parameter("psi_concentration", "positive"),
             Parameter("correlation", group="correlation"),
-            Parameter("weighted_correlation", group="correlation"),
+            Parameter("weighted_correlation", "signed_unit_interval", group="correlation"),
         ),
         "a pair of dependent angles, as of a protein's backbone",
         "proportional to exp(k1 cos(a) + k2 cos(b) + correlation sin(a) sin(b)), where "

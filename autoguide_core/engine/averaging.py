@@ -30,13 +30,11 @@ class IterateAverage:
         self._parameters.extend(parameters)
         self._average.extend(p.detach().clone() for p in parameters)
 
-    @torch.no_grad()
     def update(self) -> None:
         """Take the present values in."""
         torch._foreach_lerp_(self._average, [p.detach() for p in self._parameters], self._weight)
 
-    @torch.no_grad()
     def write_back(self) -> None:
         """Set the parameters to their averages."""
         for parameter, average in zip(self._parameters, self._average, strict=True):
-            parameter.copy_(average)
+            parameter.detach().copy_(average)

@@ -75,7 +75,7 @@ def search_mode(
     for _ in range(STARTS - 1):
         unit = torch.rand(density.dim, generator=generator, dtype=start.dtype, device=start.device)
         starts.append(_START_RADIUS * (2.0 * unit - 1.0))
-    mode = find_mode(gradients, starts, lambda *told: report(*told, "mode"))
+    mode = find_mode(gradients, starts, report.phase("mode"))
     return Search(gradients, start, mode)
 
 
@@ -115,7 +115,7 @@ def run_curvature(
     if start.gap < _NEARLY_GAUSSIAN:
         settings = replace(settings, steps=min(settings.steps, _STEPS_IF_NEARLY_GAUSSIAN))
     gaussian = fit_gaussian(
-        search.gradients, start.whitening, settings, lambda *told: report(*told, "variational")
+        search.gradients, start.whitening, settings, report.phase("variational")
     )
     write_gaussian(guide, gaussian.loc, gaussian.factor)
     verdict = judge(gaussian.elbo, settings.tolerance, gaussian.drift, settings.steps)
@@ -157,7 +157,7 @@ def _choose_start(search: Search, settings: FitSettings, report: Reporter) -> _S
         search.gradients,
         by_scale(search.start, torch.full_like(search.start, _MEAN_FIELD_SCALE)),
         replace(settings, steps=_MEAN_FIELD_STEPS, schedule="cosine", averaging=True),
-        lambda *told: report(*told, "mean field"),
+        report.phase("mean field"),
         full_rank=False,
     )
     in_field = _try_out(search.gradients, by_scale(field.loc, torch.diagonal(field.factor)))

@@ -104,7 +104,7 @@ def _run(
     )
 
 
-def _obstacle(part: Model, structure: Structure) -> str | None:
+def _obstacle(part: Any, structure: Structure) -> str | None:
     """Why the methods that need the whole density do not apply, or None."""
     if not is_joint_normal(part) and not is_laplace(part):
         return "the guide is not one joint normal over all latent variables"

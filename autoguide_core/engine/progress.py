@@ -36,6 +36,10 @@ class Reporter:
         self._callback = callback
         self._next = 0.0
 
+    def phase(self, name: str) -> Callable[[int, int, float], None]:
+        """A reporter of one phase: called with step, total and ELBO."""
+        return lambda step, total, elbo: self(step, total, elbo, name)
+
     def __call__(self, step: int, total: int, elbo: float, phase: str) -> None:
         """Report unless another report went out in the last tenth of a second."""
         if self._callback is None:

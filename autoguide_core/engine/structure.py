@@ -62,10 +62,15 @@ def inspect(
         The structure of the pair.
 
     Raises:
-        FitError: If the guide leaves a latent uncovered, or samples what the model does not have.
+        FitError: If the guide refuses the model, leaves a latent uncovered, or samples what the
+            model does not have.
     """
     with poutine.block(), torch.no_grad():
-        guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)
+        try:
+            guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)
+        except (ValueError, NotImplementedError) as error:
+            reason = str(error).split("\nTrace Shapes:")[0].strip()
+            raise FitError(f"the guide cannot be run on this model: {reason}") from error
         model_trace = poutine.trace(poutine.replay(model, trace=guide_trace)).get_trace(
             *args, **kwargs
         )

@@ -1,8 +1,8 @@
 """From a Python density to a batched graph of tensor operations, without effect handlers.
 
-The density is run once under ``make_fx``; the handlers are Python and leave nothing in the graph.
-The graph is differentiated, vectorised over points and traced again. What cannot be traced is
-evaluated by ``vmap`` over the model itself, or point by point, at the same values.
+The density and its gradient are run once under ``make_fx``; the handlers are Python and leave
+nothing in the graph, which is then vectorised over points and traced again. What cannot be traced
+is evaluated by ``vmap`` over the model itself, or point by point, at the same values.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from typing import Any
 import torch
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils import _pytree
 
 Density = Callable[[torch.Tensor], torch.Tensor]
-BatchedGradient = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+ValueAndGradient = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+Function = Callable[[Any], Any]
 
 _AGREEMENT = 1e-8
 _FILLED = {
@@ -42,17 +44,14 @@ class Gradients:
 
     def __init__(self, density: Density, start: torch.Tensor) -> None:
         self.note: str | None = None
-        self._single: Density = density
-        self._batched: dict[int, BatchedGradient] = {}
-        self._hessian: Density | None = None
-        self._make: Callable[[torch.Tensor], BatchedGradient] = self._make_traced
+        self._density = density
+        self._graph: Function | None = None
+        self._batched: dict[int, Function] = {}
+        self._hessian: Function | None = None
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self._single = _trace(density, start)
+            self._graph = trace_function(_with_gradient(density), start, _elsewhere(start))
         except Exception as error:  # tracing may fail in as many ways as a model has operations
             self.note = f"the density could not be traced ({_short(error)}): it runs slowly"
-            self._make = self._make_vectorised
 
     def value_and_grad(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Evaluate at S points.
@@ -65,28 +64,62 @@ class Gradients:
         """
         count = len(points)
         if count not in self._batched:
-            self._batched[count] = self._make(points)
-        return self._batched[count](points)
+            self._batched[count] = self._make_batched(points)
+        with torch.no_grad():
+            values, gradients = self._batched[count](points)
+        return values, gradients
 
     def hessian(self, point: torch.Tensor) -> torch.Tensor:
         """The matrix of second derivatives at one point of shape (D,); shape (D, D)."""
         if self._hessian is None:
             self._hessian = self._make_hessian(point)
         with torch.no_grad():
-            rows = self._hessian(point)
+            rows: torch.Tensor = self._hessian(point)
         return 0.5 * (rows + rows.T)
 
-    def _make_hessian(self, point: torch.Tensor) -> Density:
-        """Forward over reverse, where every operation has a forward derivative."""
-        if self._make == self._make_traced:
+    def _make_batched(self, points: torch.Tensor) -> Function:
+        if self._graph is not None:
             try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    exact = torch.func.jacfwd(torch.func.grad(self._single))
-                    return _fold_constants(make_fx(exact)(point), point)
+                return _retrace(torch.func.vmap(self._graph), points)
             except Exception as error:  # as in the constructor
-                self.note = f"second derivatives are taken by differences ({_short(error)})"
+                self.note = f"the density could not be vectorised ({_short(error)}): it runs slowly"
+        by_grad = torch.func.vmap(torch.func.grad_and_value(self._density))
+        try:
+            by_grad(points)
+        except (RuntimeError, ValueError, NotImplementedError):
+            return self._one_by_one
+
+        def evaluate(at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            gradients, values = by_grad(at)
+            return values, gradients
+
+        return evaluate
+
+    def _one_by_one(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        pairs = [_with_gradient(self._density)(point) for point in points]
+        return torch.stack([value for value, _ in pairs]), torch.stack([g for _, g in pairs])
+
+    def _make_hessian(self, point: torch.Tensor) -> Function:
+        """The forward derivative of the gradient's graph, where each operation has a true one."""
+        if self._graph is not None:
+            graph = self._graph
+            try:
+                exact = _retrace(torch.func.jacfwd(lambda at: graph(at)[1]), point)
+                if self._agrees(exact(point), point):
+                    return exact
+                reason = "they disagree with the gradients"
+            except Exception as error:  # as in the constructor
+                reason = _short(error)
+            self.note = f"second derivatives are taken by differences ({reason})"
         return self._hessian_by_differences
+
+    def _agrees(self, hessian: torch.Tensor, point: torch.Tensor) -> bool:
+        """Whether a Hessian tells how the gradient changes along the diagonal."""
+        step = 6e-6 * point.abs().clamp(min=1.0)
+        _, slopes = self.value_and_grad(torch.stack([point + step, point - step]))
+        change = slopes[0] - slopes[1]
+        error = (2.0 * hessian @ step - change).norm()
+        return bool(error <= 1e-3 * (hessian.abs() @ step).norm() + 1e-8 * slopes.norm())
 
     def _hessian_by_differences(self, point: torch.Tensor) -> torch.Tensor:
         """Central differences of gradients, with steps of the cube root of the precision."""
@@ -96,65 +129,68 @@ class Gradients:
         ahead, behind = gradients.split(len(point))
         return (ahead - behind) / (2.0 * steps[:, None])
 
-    def _make_traced(self, points: torch.Tensor) -> BatchedGradient:
-        batched = torch.func.vmap(torch.func.grad_and_value(self._single))
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                graph = _fold_constants(make_fx(batched)(points), points)
-        except Exception as error:  # as above
-            self.note = f"the gradient could not be traced ({_short(error)}): it runs slowly"
-            self._make = self._make_vectorised
-            return self._make(points)
 
-        def evaluate(at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            with torch.no_grad():
-                gradients, values = graph(at)
-            return values, gradients
+def trace_function(function: Function, example: Any, check: Any) -> Function:
+    """Trace a function of tensors to a graph that stands for it elsewhere, too.
 
-        return evaluate
+    Args:
+        function: From one argument (a tensor or a dict of tensors) to tensors.
+        example: The argument to trace with; shapes are fixed by it.
+        check: Another argument, at which graph and function must agree.
 
-    def _make_vectorised(self, points: torch.Tensor) -> BatchedGradient:
-        batched = torch.func.vmap(torch.func.grad_and_value(self._single))
-        try:
-            batched(points)
-        except (RuntimeError, ValueError, NotImplementedError):
-            return self._one_by_one
-
-        def evaluate(at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            gradients, values = batched(at)
-            return values.detach(), gradients.detach()
-
-        return evaluate
-
-    def _one_by_one(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        values, gradients = [], []
-        for point in points:
-            leaf = point.detach().requires_grad_()
-            value = self._single(leaf)
-            values.append(value.detach())
-            gradients.append(torch.autograd.grad(value, leaf)[0])
-        return torch.stack(values), torch.stack(gradients)
-
-
-def _trace(density: Density, start: torch.Tensor) -> GraphModule:
-    """Trace a density, and make sure that the graph stands for it away from ``start`` too.
+    Returns:
+        The graph, without in-place operations and with its constants folded.
 
     Raises:
-        ValueError: If the graph and the density disagree: the model branches on values, or draws
+        ValueError: If the graph and the function disagree: the model branches on values, or draws
             random numbers of its own.
     """
-    functional = torch.func.functionalize(density, remove="mutations")
-    graph = _fold_constants(make_fx(functional)(start), start)
-    elsewhere = start + 0.1 * torch.cos(torch.arange(len(start), dtype=start.dtype))
-    for point in (start, elsewhere):
-        expected, found = density(point), graph(point)
-        if not torch.allclose(expected, found, rtol=_AGREEMENT, atol=_AGREEMENT, equal_nan=True):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        recorded = _without_detach(make_fx(function)(example))
+        graph = _retrace(torch.func.functionalize(recorded, remove="mutations"), example)
+    expected, found = (_pytree.tree_leaves(f(check)) for f in (function, graph))
+    for one, other in zip(expected, found, strict=True):
+        if not torch.allclose(one, other, rtol=_AGREEMENT, atol=_AGREEMENT, equal_nan=True):
             raise ValueError("the model branches on values or draws random numbers")
     return graph
 
 
-def _fold_constants(graph: GraphModule, example: torch.Tensor) -> GraphModule:
+def _retrace(function: Function, example: Any) -> Function:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        graph: Function = _fold_constants(make_fx(function)(example), example)
+    return graph
+
+
+def _with_gradient(density: Density) -> ValueAndGradient:
+    """Value and gradient by plain reverse mode, which takes every ``autograd.Function``."""
+
+    def evaluate(point: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        with torch.enable_grad():
+            leaf = point.detach().requires_grad_()
+            value = density(leaf)
+            (gradient,) = torch.autograd.grad(value, leaf)
+        return value.detach(), gradient
+
+    return evaluate
+
+
+def _elsewhere(point: torch.Tensor) -> torch.Tensor:
+    return point + 0.1 * torch.cos(torch.arange(len(point), dtype=point.dtype, device=point.device))
+
+
+def _without_detach(graph: GraphModule) -> GraphModule:
+    """Drop the marks that reverse mode leaves, which would stop a second differentiation."""
+    for node in list(graph.graph.nodes):
+        if node.target is torch.ops.aten.detach.default:
+            node.replace_all_uses_with(node.all_input_nodes[0])
+            graph.graph.erase_node(node)
+    graph.recompile()
+    return graph
+
+
+def _fold_constants(graph: GraphModule, example: Any) -> GraphModule:
     """Compute once what does not depend on the input's values.
 
     That takes in tensors filled with one number in the shape of others, since shapes are fixed.
@@ -183,11 +219,11 @@ def _fold_constants(graph: GraphModule, example: torch.Tensor) -> GraphModule:
 class _Recorder(torch.fx.Interpreter):
     """Runs a graph once and remembers the value of every node."""
 
-    def record(self, example: torch.Tensor) -> dict[torch.fx.Node, Any]:
+    def record(self, example: Any) -> dict[torch.fx.Node, Any]:
         """The values by node."""
         self._values: dict[torch.fx.Node, Any] = {}
         with torch.no_grad():
-            self.run(example)
+            self.run(*_pytree.tree_leaves(example))
         return self._values
 
     def run_node(self, n: torch.fx.Node) -> Any:

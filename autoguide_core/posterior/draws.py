@@ -83,10 +83,10 @@ def draw_posterior(
         The draws.
     """
     keywords = dict(kwargs or {})
+    guide = fitted.guide if isinstance(fitted, FitResult) else fitted
+    surroundings: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
     if isinstance(fitted, FitResult):
-        guide, surroundings = fitted.guide, fitted.parameters()
-    else:
-        guide, surroundings = fitted, contextlib.nullcontext()
+        surroundings = fitted.parameters()
     with (
         surroundings,
         own_randomness(seed),

@@ -66,7 +66,7 @@ def psis(log_weights: torch.Tensor) -> Psis:
             warnings.simplefilter("ignore")
             import arviz  # on first use only: it takes a second, and warns of its own future
 
-            smoothed, shape = arviz.psislw(shifted)
+            smoothed, shape = arviz.psislw(shifted)  # type: ignore[no-untyped-call]
         khat = float(shape)
     weights = np.where(finite, np.exp(smoothed - np.max(smoothed)), 0.0)
     weights /= weights.sum()

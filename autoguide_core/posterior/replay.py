@@ -12,6 +12,7 @@ from pyro import poutine
 from autoguide_core.engine.joint import joint_trace, marginalised_sites, plate_depth
 from autoguide_core.engine.precision import double_precision, to_double
 from autoguide_core.engine.structure import Model
+from autoguide_core.engine.tracing import trace_function
 
 _NUMBERS_PER_CHUNK = 4_000_000
 
@@ -45,8 +46,9 @@ def replay_model(
 ) -> Replayed:
     """Evaluate a model on draws of its latent variables, in double precision.
 
-    Draws are vectorised by ``torch.func.vmap`` in chunks, which asks nothing of the model's
-    batch dimensions; a model that cannot be (one that branches on values, say) runs draw by draw.
+    Draws are vectorised by ``torch.func.vmap`` in chunks, over the model or over its traced graph,
+    which asks nothing of the model's batch dimensions; a model that can be neither (one that
+    branches on values, say) runs draw by draw.
 
     Args:
         model: The model.
@@ -109,14 +111,23 @@ def _in_chunks(
     values: dict[str, torch.Tensor],
     chunk: int,
 ) -> Evaluation:
+    """Evaluate all draws, a chunk of them at once where the model can be vectorised."""
     count = next(iter(values.values())).shape[0]
-    starts = range(0, count, chunk)
+
+    def at(index: int | slice) -> dict[str, torch.Tensor]:
+        return {name: value[index] for name, value in values.items()}
+
+    def run(one: Callable[[dict[str, torch.Tensor]], Evaluation]) -> list[Evaluation]:
+        batched = torch.func.vmap(one, randomness="different")
+        return [batched(at(slice(start, start + chunk))) for start in range(0, count, chunk)]
+
+    join = torch.cat
     try:
-        batched = torch.func.vmap(evaluate, randomness="different")
-        parts = [batched({n: v[s : s + chunk] for n, v in values.items()}) for s in starts]
-        join = torch.cat
+        parts = run(evaluate)
     except (RuntimeError, ValueError, NotImplementedError):
-        parts = [evaluate({n: v[i] for n, v in values.items()}) for i in range(count)]
-        join = torch.stack
+        try:
+            parts = run(trace_function(evaluate, at(0), at(count - 1)))
+        except Exception:  # tracing may fail in as many ways as a model has operations
+            parts, join = [evaluate(at(index)) for index in range(count)], torch.stack
     names = parts[0][1]
     return join([p[0] for p in parts]), {n: join([p[1][n] for p in parts]) for n in names}

@@ -7,12 +7,15 @@ from math import prod
 from compiler.diagnostics import Diagnostics
 from compiler.ir.guides import Part
 from compiler.ir.program import Program
-from compiler.ir.queries import known_size, prerequisites, values_of
+from compiler.ir.queries import known_size, minibatches, prerequisites, values_of
 from compiler.ir.statements import Site
 from compiler.tables.distributions import DISTRIBUTIONS
 
 ENUMERATION_BUDGET = 10_000_000
 """Most entries that one enumerated tensor may have: 80 MB in double precision."""
+
+_UNKNOWN_SIZE = 100
+"""What a plate counts as where only the data tells its size."""
 
 
 def check_enumerable(program: Program, diagnostics: Diagnostics) -> None:
@@ -58,6 +61,7 @@ def check_handled_once(program: Program, diagnostics: Diagnostics) -> None:
 
 def check_enumeration_size(program: Program, diagnostics: Diagnostics) -> None:
     """PPL053: the classes that meet in one draw, over its plates, are within a budget."""
+    small = minibatches(program)
     enumerated = {site.name: site for site in _enumerated(program)}
     for site in program.sites():
         parents = [
@@ -69,15 +73,17 @@ def check_enumeration_size(program: Program, diagnostics: Diagnostics) -> None:
         if not together:
             continue
         classes = [_classes(program, other) or 1 for other in together]
-        sizes = [known_size(program, plate) or 1 for plate in site.plates]
+        sizes = [
+            small.get(plate) or known_size(program, plate) or _UNKNOWN_SIZE for plate in site.plates
+        ]
         total = prod(classes) * prod(sizes)
         if total > ENUMERATION_BUDGET:
             names = ", ".join(f"`{other.name}`" for other in together)
             diagnostics.report(
                 "PPL053",
                 site.location.span,
-                f"Summing out {names} at `{site.name}` takes {total:,} terms a step, more than "
-                f"{ENUMERATION_BUDGET:,}",
+                f"Summing out {names} at `{site.name}` takes some {total:,} terms a step; "
+                f"more than {ENUMERATION_BUDGET:,} are not allowed",
                 "use fewer classes, minibatch the plate, or draw the sites independently",
             )
 

@@ -1,1 +1,5 @@
-"""Emission: from the IR to Python source that a person reviews and stock Pyro runs."""
+"""Emission: from the IR to readable Pyro source."""
+
+from compiler.emit.module import emit_guide, emit_model, emit_module
+
+__all__ = ["emit_guide", "emit_model", "emit_module"]

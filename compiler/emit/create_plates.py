@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.emit.layout import Source, call, lay_out
+from compiler.emit.brackets import Source, call, lay_out
 from compiler.ir.program import Program
 from compiler.ir.queries import minibatches
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 from textwrap import wrap
 from typing import Literal
 
+from compiler.emit.brackets import LINE_LENGTH, Call, DictOf, ListOf, Source, call, lay_out
 from compiler.emit.create_plates import guide_plates
 from compiler.emit.guide_values import GuideValues
 from compiler.emit.imports import Import
-from compiler.emit.layout import LINE_LENGTH, Call, DictOf, ListOf, Source, call, lay_out
+from compiler.emit.place import Needs
 from compiler.emit.python_names import guide_imports
-from compiler.ir.expressions import Expression
 from compiler.ir.guides import CallablePart, Guide, OptionValue, Part
 from compiler.ir.program import Program
 from compiler.ir.queries import drawn_name
@@ -34,12 +34,14 @@ class GuideCode:
         parameters: Its parameters; it is called with keyword arguments.
         lines: Its lines.
         imports: What the module has to import for it.
+        needs: What else the code of its init values uses.
     """
 
     name: str
     parameters: tuple[str, ...]
     lines: list[str]
     imports: frozenset[Import]
+    needs: Needs
 
 
 def guide_function_name(program: Program, guide: Guide) -> str:
@@ -53,7 +55,6 @@ def emit_guide_function(
     guide: Guide,
     *,
     guides: GuideLibrary = "core",
-    expression: Callable[[Expression], str],
 ) -> GuideCode:
     """Return the function that builds a guide.
 
@@ -61,38 +62,32 @@ def emit_guide_function(
         program: The program, checked.
         guide: One of its guides.
         guides: Whose guide classes to use.
-        expression: Emits an expression as the model does.
     """
-    return _GuideEmitter(program, guide, guides, expression).code()
+    return _GuideEmitter(program, guide, guides).code()
 
 
 class _GuideEmitter:
     """Emits one guide."""
 
-    def __init__(
-        self,
-        program: Program,
-        guide: Guide,
-        library: GuideLibrary,
-        expression: Callable[[Expression], str],
-    ) -> None:
+    def __init__(self, program: Program, guide: Guide, library: GuideLibrary) -> None:
         self._program = program
         self._guide = guide
         self._library = library
-        self._values = GuideValues(program, guide, expression)
+        self._needs = Needs()
+        self._values = GuideValues(program, guide, self._needs)
         self._user = guide_imports(program)
         self._imports: set[Import] = set()
 
     def code(self) -> GuideCode:
         """Return the whole function."""
         name = guide_function_name(self._program, self._guide)
-        parameters = self._values.parameters()
         body = [*self._opening(), *self._parts(), "", "    return guide"]
+        parameters = self._values.parameters()
         signature = call(name, *parameters)
         if any("torch." in line for line in body):
             self._imports.add(Import("torch"))
         lines = [*lay_out(signature, before="def ", after=":"), *body]
-        return GuideCode(name, parameters, lines, frozenset(self._imports))
+        return GuideCode(name, parameters, lines, frozenset(self._imports), self._needs)
 
     # --- the function's head ------------------------------------------------------------------
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from compiler.emit.create_plates import minibatch_name
-from compiler.emit.init_shapes import emit_init_value, operand, site_shape
-from compiler.ir.expressions import Apply, Expression
+from compiler.emit.expressions import aligned, emit, numeric
+from compiler.emit.init_shapes import emit_init_value
+from compiler.emit.place import Needs, Place
+from compiler.emit.python import binary, method
+from compiler.ir.expressions import Expression
 from compiler.ir.guides import Guide, InitValue, Part
 from compiler.ir.program import Program
-from compiler.ir.queries import drawn_name, minibatches, prerequisites, references, subexpressions
+from compiler.ir.queries import drawn_name, minibatches, plates_around, prerequisites
 from compiler.ir.statements import Assignment, Recorded, Site
 from compiler.tables.distributions import DISTRIBUTIONS
-from compiler.tables.functions import FUNCTIONS
-
-_SHAPED = frozenset(name for name, row in FUNCTIONS.items() if row.shape in ("filled", "identity"))
-"""Functions whose emitted code names the dims of their result."""
 
 
 class GuideValues:
@@ -28,14 +27,13 @@ class GuideValues:
     Args:
         program: The program.
         guide: The guide.
-        expression: Emits an expression.
+        needs: Gathers what the code of the values uses.
     """
 
-    def __init__(
-        self, program: Program, guide: Guide, expression: Callable[[Expression], str]
-    ) -> None:
+    def __init__(self, program: Program, guide: Guide, needs: Needs) -> None:
         self._program = program
-        self._expression = expression
+        self._needs = needs
+        self._place = Place.outside(program, needs)
         self._sites = {site.name: site for site in program.latents()}
         self._values: dict[str, InitValue] = {
             value.site: value
@@ -56,18 +54,22 @@ class GuideValues:
 
     def lines(self) -> list[str]:
         """Return the lines that name what the bases of noncentered sites are computed from."""
+        around = plates_around(self._program)
         lines = []
         for statement in self._named:
             if isinstance(statement, Site):
-                lines.append(f"{statement.name} = {self._own_value(statement)}")
+                code = self._own_value(statement)
             else:
-                lines.append(f"{statement.name} = {self._expression(statement.value)}")
+                code = numeric(statement.value, self._place.among(around[statement.name]))
+            lines.append(f"{statement.name} = {code}")
         return lines
 
     def parameters(self) -> tuple[str, ...]:
-        """Return the arguments that the values use: dims, data, derived, sizes of minibatches."""
-        used = set(self._names_used())
-        program = self._program
+        """Return the arguments that the code uses: dims, data, derived, sizes of minibatches.
+
+        To be asked for once all code has been emitted.
+        """
+        program, used = self._program, self._needs.names
         declared = (
             *(dim.name for dim in program.dims),
             *(data.name for data in program.data),
@@ -94,7 +96,7 @@ class GuideValues:
         return prerequisites(self._program, (), also=named)
 
     def _own_value(self, site: Site) -> str:
-        return emit_init_value(self._program, site, self._values[site.name].value, self._expression)
+        return emit_init_value(self._program, site, self._values[site.name].value, self._place)
 
     def _value(self, site: Site) -> str:
         """Return the value at which the site that is drawn starts."""
@@ -105,33 +107,18 @@ class GuideValues:
     def _base_value(self, site: Site) -> str:
         """Return `(value - loc) / scale`."""
         loc, scale = _loc_scale(site)
+        place = self._place.among(site.plates)
         text = site.name
         if loc is not None:
-            text = f"{text} - {operand(loc, self._expression)}"
+            text = binary("-", text, aligned(loc, site.event, place))
         if scale is None:
             return text
-        centred = f"({text})" if loc is not None else text
         row = DISTRIBUTIONS[site.distribution.name]
         if row.loc_scale is not None and row.loc_scale.matrix:
-            matrix = self._expression(scale)
-            column = f"{centred}.unsqueeze(-1)"
-            solved = f"torch.linalg.solve_triangular({matrix}, {column}, upper=False)"
+            column = method(text, "unsqueeze(-1)")
+            solved = f"torch.linalg.solve_triangular({emit(scale, place)}, {column}, upper=False)"
             return f"{solved}.squeeze(-1)"
-        return f"{centred} / {operand(scale, self._expression)}"
-
-    def _names_used(self) -> Iterator[str]:
-        """Yield every name of data, derived values, dims and minibatches in the values."""
-        expressions = [value.value for value in self._values.values()]
-        expressions += [a for s in self._carried() for a in _loc_scale(s) if a is not None]
-        expressions += [s.value for s in self._named if not isinstance(s, Site)]
-        for expression in expressions:
-            for reference in references(expression):
-                yield reference.name
-            for inner in subexpressions(expression):
-                if isinstance(inner, Apply) and inner.function in _SHAPED:
-                    yield from map(str, inner.type.event)
-        for name in self._values:
-            yield from site_shape(self._program, self._sites[name])
+        return binary("/", text, aligned(scale, site.event, place))
 
 
 def _loc_scale(site: Site) -> tuple[Expression | None, Expression | None]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from compiler.emit.layout import LINE_LENGTH
+from compiler.emit.brackets import LINE_LENGTH
 
 _STANDARD = frozenset({"functools", "math"})
 

@@ -2,47 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from compiler.emit.create_plates import minibatch_name
-from compiler.ir.expressions import Apply, Constant, Expression, IndexAt, Invoke, Reference
+from compiler.emit.expressions import emit, numeric
+from compiler.emit.place import Place
+from compiler.emit.python import method
+from compiler.ir.expressions import Expression
 from compiler.ir.literals import Array, literal_array
 from compiler.ir.program import Program
 from compiler.ir.queries import minibatches
 from compiler.ir.statements import Site
 
 
-def emit_init_value(
-    program: Program, site: Site, value: Expression, expression: Callable[[Expression], str]
-) -> str:
+def emit_init_value(program: Program, site: Site, value: Expression, place: Place) -> str:
     """Return the source of a site's init value.
 
     Args:
         program: The program, for the dims.
         site: The site.
         value: Its value: one number, one for each entry, or one for each entry of its event dims.
-        expression: Emits an expression of data.
+        place: Outside of all plates.
     """
     shape = site_shape(program, site)
+    place.needs.names.update(shape)
     axes = _tuple(shape)
     given = value.type.event
     array = literal_array(value)
     if not given or isinstance(array, float):
-        number = repr(array) if isinstance(array, float) else f"float({expression(value)})"
+        number = repr(array) if isinstance(array, float) else f"float({emit(value, place)})"
         return f"torch.full({axes}, {number})" if shape else f"torch.tensor({number})"
-    if array is not None:
-        text = f"torch.tensor({_list(array)})"
-    else:
-        text = operand(value, expression)
-        if value.type.element != "real":
-            text = f"{text}.to(torch.get_default_dtype())"
+    text = _tensor(value, array, place)
     if len(given) < len(site.plates) + len(site.event):
-        return f"{text}.expand({axes})"
+        return method(text, f"expand({axes})")
     order = _order(program, site)
     if order != sorted(order):
-        text = f"{text}.permute({', '.join(map(str, order))})"
+        text = method(text, f"permute({', '.join(map(str, order))})")
     in_place = len(shape) == len(given)
-    return text if in_place else f"{text}.reshape({axes})"
+    return text if in_place else method(text, f"reshape({axes})")
+
+
+def _tensor(value: Expression, array: Array | None, place: Place) -> str:
+    """Return the source of a value of several entries, as floats."""
+    if array is not None:
+        return f"torch.tensor({_list(array)})"
+    text = numeric(value, place)
+    if value.type.element == "int":
+        text = method(text, "to(torch.get_default_dtype())")
+    return text
 
 
 def site_shape(program: Program, site: Site) -> tuple[str, ...]:
@@ -58,30 +63,6 @@ def site_shape(program: Program, site: Site) -> tuple[str, ...]:
     }
     batch = tuple(places.get(dim, "1") for dim in range(min(places, default=0), 0))
     return (*batch, *map(str, site.event))
-
-
-def operand(value: Expression, expression: Callable[[Expression], str]) -> str:
-    """Return the source of an expression so that an operator or a method may follow it."""
-    text = expression(value)
-    match value:
-        case Reference() | Invoke() | IndexAt():
-            return text
-        case Constant():
-            return text if not text.startswith("-") else f"({text})"
-        case Apply() if text.startswith("torch.") and _is_one_call(text):
-            return text
-        case _:
-            return f"({text})"
-
-
-def _is_one_call(text: str) -> bool:
-    """Return whether the first bracket of a text is closed by its last character."""
-    depth = 0
-    for place, character in enumerate(text):
-        depth += (character in "([{") - (character in ")]}")
-        if character in ")]}" and depth == 0:
-            return place == len(text) - 1
-    return False
 
 
 def _order(program: Program, site: Site) -> list[int]:

@@ -7,7 +7,7 @@ from math import prod
 
 from compiler.ir.expressions import Apply, Expression, IndexAt, Invoke, Items, Range, Reference
 from compiler.ir.program import Program, statements
-from compiler.ir.statements import Assignment, FactorTerm, PlateBlock, Recorded, Site
+from compiler.ir.statements import Assignment, Block, FactorTerm, PlateBlock, Recorded, Site
 from compiler.ir.types import Axis
 
 
@@ -18,6 +18,19 @@ def minibatches(program: Program) -> dict[str, int]:
         for statement in statements(program.model)
         if isinstance(statement, PlateBlock) and statement.minibatch is not None
     }
+
+
+def plates_around(program: Program) -> dict[str, tuple[str, ...]]:
+    """Return the plates around each named statement of the model, outermost first."""
+    return dict(_plates_around(program.model, ()))
+
+
+def _plates_around(block: Block, plates: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for statement in block:
+        if isinstance(statement, PlateBlock):
+            yield from _plates_around(statement.body, (*plates, statement.dim))
+        else:
+            yield statement.name, plates
 
 
 def drawn_name(site: Site) -> str:

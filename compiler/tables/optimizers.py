@@ -65,7 +65,7 @@ _SETTINGS = (
         "How the learning rate moves over the steps.",
         choices=("cosine", "constant", "exponential", "one_cycle"),
     ),
-    Option("seed", "int", 0, "Seed of every random number of the fit.", 0, 2**63 - 1),
+    Option("seed", "int", 0, "Seed of every random number of the fit.", 0, 2**32 - 1),
     Option(
         "method",
         "choice",

@@ -60,11 +60,11 @@ class Option:
         if self.least is not None and self.most is not None:
             between = "between" if self.strict else "from"
             link = "and" if self.strict else "to"
-            return f" {between} {self.least:g} {link} {self.most:g}"
+            return f" {between} {self.least:.12g} {link} {self.most:.12g}"
         if self.least is not None:
-            return f" above {self.least:g}" if self.strict else f" of at least {self.least:g}"
+            return f" above {self.least:.12g}" if self.strict else f" of at least {self.least:.12g}"
         if self.most is not None:
-            return f" below {self.most:g}" if self.strict else f" of at most {self.most:g}"
+            return f" below {self.most:.12g}" if self.strict else f" of at most {self.most:.12g}"
         return ""
 
     def accept(self, value: object) -> OptionValue | None:

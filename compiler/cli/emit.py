@@ -6,9 +6,10 @@ from typing import Literal
 
 import click
 
-from compiler.cli.files import read_bytes, write_output
+from compiler.cli.files import write_output
 from compiler.cli.guard import Guarded
 from compiler.cli.options import output, silence
+from compiler.cli.sources import source, syntax_errors
 from compiler.cli.specs import program
 
 STAGES = ("ast", "ir", "model", "guide", "module")
@@ -55,11 +56,13 @@ def command(
     write_output(_ast(spec) if ast else _emitted(stage, spec, guides, guide, silenced), output)
 
 
-def _ast(spec: str) -> str:
-    from compiler.cli.parsing import decoded, parsed
+def _ast(path: str) -> str:
     from compiler.cli.syntax_tree import print_tree
+    from grammar.parse import parse
 
-    return print_tree(parsed(decoded(read_bytes(spec), spec), spec))
+    spec = source(path)
+    with syntax_errors(spec):
+        return print_tree(parse(spec.text, spec.path))
 
 
 def _emitted(

@@ -1,9 +1,8 @@
-"""Reads specs from files and standard input, and writes results whole or not at all."""
+"""Writes results: a file is written whole or not at all."""
 
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -12,22 +11,6 @@ import click
 
 from compiler.cli.report import failure
 
-STDIN = "-"
-
-
-def read_bytes(path: str) -> bytes:
-    """Return the content of a spec; `-` is standard input.
-
-    Raises:
-        SpecError: It cannot be read.
-    """
-    if path == STDIN:
-        return sys.stdin.buffer.read()
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise failure("PPL002", path, f"cannot read the file: {error.strerror}") from None
-
 
 def write_output(text: str, output: str | None) -> None:
     """Write text to a file, or to standard output where `output` is None or `-`.
@@ -35,7 +18,7 @@ def write_output(text: str, output: str | None) -> None:
     Raises:
         SpecError: It cannot be written.
     """
-    if output in (None, STDIN):
+    if output in (None, "-"):
         click.echo(text, nl=not text.endswith("\n"))
     else:
         assert output is not None

@@ -6,9 +6,10 @@ import difflib
 
 import click
 
-from compiler.cli.files import STDIN, read_bytes, replace
+from compiler.cli.files import replace
 from compiler.cli.guard import BAD_INPUT, OK, Guarded
 from compiler.cli.report import show
+from compiler.cli.sources import STDIN, source, syntax_errors
 from compiler.diagnostics import Diagnostics, SpecError
 from compiler.diagnostics.paint import printable
 
@@ -57,11 +58,11 @@ def _formatted(path: str) -> tuple[str, str]:
     """
     from grammar.format import format_spec
 
-    from compiler.cli.parsing import decoded, parsed
 
-    old = decoded(read_bytes(path), path)
-    new = format_spec(parsed(old, path))
-    return old, new.replace("\n", "\r\n") if "\r\n" in old else new
+    spec = source(path)
+    with syntax_errors(spec):
+        new = format_spec(spec.text, spec.path)
+    return spec.text, new.replace("\n", "\r\n") if "\r\n" in spec.text else new
 
 
 def _diff(path: str, old: str, new: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from compiler.cli.files import STDIN, read_bytes
 from compiler.cli.report import show
+from compiler.cli.sources import STDIN, source
 
 if TYPE_CHECKING:
     from compiler.ir import Program
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 def compilation(path: str, silenced: frozenset[str] = frozenset()) -> Compilation:
     """Return what became of a spec or an IR file; `-` is standard input."""
-    from compiler.pipeline import compile_bytes, compile_file
+    from compiler.pipeline import compile_file, compile_source
 
     if path == STDIN:
-        return compile_bytes(read_bytes(path), "<stdin>", silenced=silenced)
+        spec = source(path)
+        return compile_source(spec.text, spec.path, silenced=silenced)
     return compile_file(path, silenced=silenced)
 
 

@@ -18,6 +18,7 @@ from autoguide_core.guides import (
     AutoMultivariateNormal,
     AutoNormal,
     AutoNormalizingFlow,
+    NeuTraReparam,
 )
 from autoguide_core.initialization import (
     InitMessenger,
@@ -50,6 +51,7 @@ __all__ = [
     "FitResult",
     "FitSettings",
     "InitMessenger",
+    "NeuTraReparam",
     "Progress",
     "Psis",
     "draw_posterior",

@@ -12,6 +12,7 @@ from autoguide_core.guides.laplace import AutoLaplaceApproximation
 from autoguide_core.guides.list import AutoGuideList
 from autoguide_core.guides.lowrank import AutoLowRankMultivariateNormal
 from autoguide_core.guides.multivariate import AutoMultivariateNormal
+from autoguide_core.guides.neutra import NeuTraReparam
 from autoguide_core.guides.normal import AutoNormal
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "AutoMultivariateNormal",
     "AutoNormal",
     "AutoNormalizingFlow",
+    "NeuTraReparam",
 ]

@@ -444,11 +444,13 @@ def test_supports_that_cannot_be_followed_are_told():
 
 
 def test_moving_supports_work_beside_plates_float64_and_discrete_sites():
+    half = torch.tensor(0.5).double()
+
     def model(top):
         a = pyro.sample("a", dist.Uniform(0.0, top))
         with pyro.plate("rows", 2, dim=-1):
             b = pyro.sample("b", dist.Uniform(a, top))
-            z = pyro.sample("z", dist.Bernoulli(0.5), infer={"enumerate": "parallel"})
+            z = pyro.sample("z", dist.Bernoulli(half), infer={"enumerate": "parallel"})
             with pyro.plate("deep", 3, dim=-2):
                 pyro.sample("obs", dist.Normal(b + z, 1.0), obs=torch.ones(3, 2).double())
 

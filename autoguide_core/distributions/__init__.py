@@ -5,14 +5,14 @@ They are ordinary `pyro.distributions.TorchDistribution` classes, for hand-writt
 >>> import pyro.distributions as dist
 >>> Truncated(dist.Normal(1.0, 2.0), lower=0.0).support
 GreaterThanEq(lower_bound=0.0)
->>> Ordered(dist.Normal(0.0, 1.0).expand([3]).to_event(1)).event_shape
+>>> Ordered(dist.Normal(0.0, 1.0).expand([3])).event_shape
 torch.Size([3])
 >>> Flat(upper=1.0).support
 LessThan(upper_bound=1.0)
 """
 
 from autoguide_core.distributions.flat import Flat
-from autoguide_core.distributions.ordered import Ordered
+from autoguide_core.distributions.ordered import Ordered, PositiveOrdered
 from autoguide_core.distributions.truncated import Truncated
 
-__all__ = ["Flat", "Ordered", "Truncated"]
+__all__ = ["Flat", "Ordered", "PositiveOrdered", "Truncated"]

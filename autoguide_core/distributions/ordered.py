@@ -11,9 +11,11 @@ from pyro.distributions import constraints
 from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 
+from autoguide_core.distributions.truncated import Truncated
+
 
 class Ordered(TorchDistribution):
-    r"""A vector-valued distribution restricted to vectors that increase.
+    r"""A vector whose entries increase.
 
     For exchangeable entries (independent ones of the same distribution, for one) each of the n!
     orders is equally likely, so that the density is :math:`n! \, p(x)` on increasing vectors, and
@@ -21,24 +23,24 @@ class Ordered(TorchDistribution):
     distributions, the density is right up to a constant factor of the base's parameters, and
     sorted draws are only near it: fit such a site, but do not take its prior draws for exact.
 
-    Entries that have to be positive as well come from a base on the positive numbers, such as
-    `Truncated(Normal(0.0, 1.0), lower=0.0)`; the support is then `positive_ordered_vector`.
-
     Args:
-        base: A distribution of event shape (n,), of entries on the reals or on the positive
-            numbers, e.g. `Normal(0.0, 10.0).expand([3]).to_event(1)`.
+        base: A distribution on the reals or on the positive numbers. Its events are vectors, or
+            single numbers, of which the last batch dim then makes the vector, so that
+            `Ordered(Normal(0.0, 10.0).expand([3]))` has event shape (3,).
         validate_args: As in every distribution.
 
     Raises:
-        ValueError: If the base's events are no vectors, or its support is another one.
+        ValueError: If the base has no vectors, or another support.
     """
 
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
 
     def __init__(self, base: TorchDistribution, validate_args: bool | None = None) -> None:
+        if not base.event_shape and base.batch_shape:
+            base = base.to_event(1)
         if len(base.event_shape) != 1:
             raise ValueError(
-                f"Ordered needs a distribution of vectors, "
+                f"{type(self).__name__} needs a distribution of vectors, "
                 f"not of event shape {tuple(base.event_shape)}"
             )
         self.base_dist = base
@@ -58,7 +60,7 @@ class Ordered(TorchDistribution):
 
     def expand(self, batch_shape: torch.Size, _instance: Any = None) -> Ordered:
         """Return the distribution with a larger batch shape."""
-        new: Ordered = self._get_checked_instance(Ordered, _instance)
+        new: Ordered = self._get_checked_instance(type(self), _instance)
         new.base_dist = self.base_dist.expand(torch.Size(batch_shape))
         new._support = self._support
         super(Ordered, new).__init__(
@@ -83,6 +85,26 @@ class Ordered(TorchDistribution):
     def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
         """Return sorted draws of the base, with their gradients."""
         return torch.sort(self.base_dist.rsample(sample_shape), dim=-1).values
+
+
+class PositiveOrdered(Ordered):
+    """A vector whose entries are positive and increase.
+
+    Args:
+        base: As for `Ordered`. One of single numbers on the reals is first truncated at zero (see
+            `Truncated`), so that the density stays normalised.
+        validate_args: As in every distribution.
+
+    Raises:
+        ValueError: If the base has no vectors or another support, or cannot be truncated.
+    """
+
+    def __init__(self, base: TorchDistribution, validate_args: bool | None = None) -> None:
+        if base.support is constraints.real:
+            base = Truncated(base, lower=0.0)
+        super().__init__(base, validate_args=validate_args)
+        if self._support is not pyro_constraints.positive_ordered_vector:
+            raise ValueError("PositiveOrdered needs single numbers, or vectors that are positive")
 
 
 def _ordered_part(support: constraints.Constraint) -> constraints.Constraint:

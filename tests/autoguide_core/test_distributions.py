@@ -25,7 +25,7 @@ from pyro.infer.autoguide import (
 from torch.distributions import biject_to
 
 import autoguide_core.distributions
-from autoguide_core.distributions import Flat, Ordered, Truncated
+from autoguide_core.distributions import Flat, Ordered, PositiveOrdered, Truncated
 
 INITS = [init_to_feasible, init_to_mean, init_to_median, init_to_sample, init_to_uniform]
 
@@ -241,6 +241,23 @@ def test_ordered_draws() -> None:
     assert scipy.stats.kstest(least, scipy.stats.expon(scale=1 / 3).cdf).pvalue > 1e-3
 
 
+def test_ordered_takes_the_last_batch_dim() -> None:
+    ordered = Ordered(dist.Normal(torch.zeros(4, 1), 1.0).expand([4, 3]))
+    assert (ordered.batch_shape, ordered.event_shape) == ((4,), (3,))
+    wide = ordered.expand([2, 4])
+    assert (wide.batch_shape, wide.event_shape) == ((2, 4), (3,))
+
+
+def test_positive_ordered() -> None:
+    ordered = PositiveOrdered(dist.Normal(0.0, 1.0).expand([2]))
+    assert ordered.support is dist.constraints.positive_ordered_vector
+    half = Ordered(dist.HalfNormal(1.0).expand([2]))
+    draws = ordered.expand([50]).sample()
+    assert ordered.support.check(draws).all()
+    torch.testing.assert_close(ordered.log_prob(draws), half.log_prob(draws))
+    assert type(ordered.expand([4])) is PositiveOrdered
+
+
 def test_ordered_out_of_order_is_impossible() -> None:
     ordered = Ordered(dist.Normal(0.0, 1.0).expand([2]).to_event(1), validate_args=False)
     assert ordered.log_prob(torch.tensor([1.0, 0.0])) == -math.inf
@@ -256,6 +273,18 @@ def test_ordered_out_of_order_is_impossible() -> None:
 def test_what_cannot_be_ordered(base: dist.TorchDistribution, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Ordered(base)
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        (dist.StudentT(4.0).expand([2]), "StudentT cannot be truncated"),
+        (dist.Normal(0.0, 1.0).expand([2]).to_event(1), "vectors that are positive"),
+    ],
+)
+def test_what_cannot_be_positive_ordered(base: dist.TorchDistribution, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        PositiveOrdered(base)
 
 
 @pytest.mark.parametrize(
@@ -295,9 +324,7 @@ def model(y: torch.Tensor) -> None:
     with pyro.plate("group", 3, dim=-1):
         cuts = pyro.sample("cuts", Truncated(dist.Normal(0.0, 1.0), upper=0.5))
         order = pyro.sample("order", Ordered(dist.Normal(0.0, 1.0).expand([2]).to_event(1)))
-    rates = pyro.sample(
-        "rates", Ordered(Truncated(dist.Normal(1.0, 1.0), lower=0.0).expand([2]).to_event(1))
-    )
+    rates = pyro.sample("rates", PositiveOrdered(dist.Normal(1.0, 1.0).expand([2])))
     with pyro.plate("obs", len(y), dim=-1):
         loc = mu + cut + cuts.sum(-1, keepdim=True) + order.sum((-2, -1)).unsqueeze(-1)
         pyro.sample("y", dist.Normal(loc, rates[..., 1:] + low.unsqueeze(-1)), obs=y)

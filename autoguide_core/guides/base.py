@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -14,8 +13,10 @@ from pyro import poutine
 from pyro.nn.module import PyroModule
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
-from torch.distributions import Transform, biject_to
+from torch.distributions import biject_to
 
+from autoguide_core.guides.copying import copied_state, saved_state
+from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, align_draws, quantiles_of_draws
 from autoguide_core.guides.live import (
     MINIBATCH,
     ModelWatcher,
@@ -36,8 +37,6 @@ from autoguide_core.initialization import InitMessenger, InitStrategy, Site
 Model: TypeAlias = Callable[..., Any]
 CreatePlates: TypeAlias = Callable[..., Any]
 
-# Draws behind a quantile that has no closed form: standard error about 0.8 % of a sd at the median.
-NUM_QUANTILE_DRAWS = 10_000
 _SAMPLE_PLATE = "_sample_posterior"
 
 
@@ -89,7 +88,7 @@ class AutoGuide(PyroModule):
         self._prototype_frames: dict[str, Any] = {}
         self._supports: dict[str, Any] = {}
         self._live_supports: dict[str, frozenset[str]] = {}
-        self._has_live_masks = False
+        self._masks: dict[str, SiteMask] = {}
         self._has_given_indices = False
         self._plate_depth = 0
         self._in_full_size = False
@@ -148,7 +147,7 @@ class AutoGuide(PyroModule):
     def _find_live_sites(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Record which sites have a support or a mask that may change from call to call."""
         sites = dict(self._sites())
-        self._has_live_masks = any(site_mask(site).is_dynamic for site in sites.values())
+        self._masks = {name: site_mask(site) for name, site in sites.items()}
         if self._reads_supports:
             self._live_supports = support_sources(self._full_model(), sites, args, kwargs)
             for name, site in sites.items():
@@ -257,18 +256,19 @@ class AutoGuide(PyroModule):
 
     def _current_masks(self, *args: Any, **kwargs: Any) -> dict[str, SiteMask]:
         """The mask of each site of the prototype in this call."""
-        sites = dict(self._sites())
-        if self._has_live_masks and not self._in_full_size and poutine.get_mask() is not False:
-            now = current_sites(
-                self._full_model(),
-                args,
-                kwargs,
-                plates=self.plates,
-                values=self._root()._emitted,
-                unconstrained={},
-            )
-            sites = {name: now[name] for name in sites}
-        return {name: site_mask(site) for name, site in sites.items()}
+        if self._in_full_size or poutine.get_mask() is False:
+            return self._masks
+        if not any(mask.is_dynamic for mask in self._masks.values()):
+            return self._masks
+        now = current_sites(
+            self._full_model(),
+            args,
+            kwargs,
+            plates=self.plates,
+            values=self._root()._emitted,
+            unconstrained={},
+        )
+        return {name: site_mask(now[name]) for name in self._masks}
 
     def _current_supports(
         self, unconstrained: Mapping[str, Tensor], *args: Any, **kwargs: Any
@@ -391,7 +391,7 @@ class AutoGuide(PyroModule):
                 values = self(*args, **kwargs)
         shapes = {name: full_shape(site) for name, site in self._sites()}
         return {
-            name: _align_draws(value, num_samples, shapes[name]).detach()
+            name: align_draws(value, num_samples, shapes[name]).detach()
             for name, value in values.items()
             if name in shapes
         }
@@ -399,37 +399,16 @@ class AutoGuide(PyroModule):
     # --- Copying and saving -------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy, so that saving leaves the live guide as it is. Models, strategies and weak
-        # references are not saved.
-        state = dict(super().__getstate__())
-        state.update(
-            _model=None,
-            _bare_model=None,
-            _init_messenger=None,
-            init_loc_fn=None,
-            master=None,
-            plates={},
-            _emitted={},
-        )
-        return state
+        return saved_state(super().__getstate__())
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._update_parts()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> AutoGuide:
-        # The model is not the guide's own and the prototype never changes: both are shared.
-        shared = {"_model", "_bare_model", "_init_messenger", "init_loc_fn", "create_plates"}
-        shared |= {"prototype_trace", "_prototype_frames"}
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
-        _detach_caches([*self.modules()], memo)
-        for key, value in super().__getstate__().items():
-            if key in ("master", "plates", "_emitted"):
-                value = None if key == "master" else {}
-            twin.__dict__[key] = value if key in shared else copy.deepcopy(value, memo)
-        for key in shared:
-            twin.__dict__[key] = self.__dict__[key]
+        twin.__dict__.update(copied_state(self, memo))
         twin._update_parts()
         return twin
 
@@ -438,38 +417,3 @@ class AutoGuide(PyroModule):
         for part in self.modules():
             if part is not self and isinstance(part, AutoGuide):
                 part.master = reference
-
-
-def _detach_caches(holders: list[Any], memo: dict[int, Any]) -> None:
-    """Let a deep copy take the results that transforms keep, which have a graph, without it."""
-    seen: set[int] = set()
-    while holders:
-        holder = holders.pop()
-        if id(holder) in seen:
-            continue
-        seen.add(id(holder))
-        for value in vars(holder).values():
-            for member in value if isinstance(value, list | tuple) else (value,):
-                if isinstance(member, Tensor) and not member.is_leaf:
-                    memo[id(member)] = member.detach().clone()
-                elif isinstance(member, Transform):
-                    holders.append(member)
-
-
-def quantiles_of_draws(draws: Tensor, quantiles: Tensor | Iterable[float]) -> Tensor:
-    """Entrywise quantiles over the first dim; shape (Q, *draws.shape[1:])."""
-    probabilities = torch.as_tensor(quantiles, dtype=draws.dtype, device=draws.device)
-    ordered = draws.sort(dim=0).values
-    position = probabilities * (len(draws) - 1)
-    below = position.floor().long()
-    above = (below + 1).clamp(max=len(draws) - 1)
-    weight = (position - below).reshape(-1, *[1] * (draws.dim() - 1))
-    return torch.lerp(ordered[below], ordered[above], weight.expand_as(ordered[below]))
-
-
-def _align_draws(value: Tensor, num_samples: int, shape: torch.Size) -> Tensor:
-    """Drop the dims of size one between the sample plate and the site's own batch dims."""
-    gap = value.dim() - 1 - len(shape)
-    if gap < 0:  # a value that does not vary over draws, as of an AutoCallable outside of plates
-        return value.expand(num_samples, *shape)
-    return value.reshape(value.shape[0], *value.shape[1 + gap :]).expand(num_samples, *shape)

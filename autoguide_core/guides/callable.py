@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from autoguide_core.guides.base import AutoGuide
+from autoguide_core.guides.draws import quantiles_of_draws
+
+# Calls of a guide function behind a quantile: it runs once a draw, which takes its time.
+NUM_CALLS = 1_000
 
 
 def _no_medians(*args: Any, **kwargs: Any) -> dict[str, Tensor]:
@@ -43,6 +47,13 @@ class AutoCallable(AutoGuide):
     def forward(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """Call the guide function; None counts as an empty dict."""
         return self._guide(*args, **kwargs) or {}
+
+    def quantiles(
+        self, quantiles: Tensor | Iterable[float], *args: Any, **kwargs: Any
+    ) -> dict[str, Tensor]:
+        """Posterior quantiles over `NUM_CALLS` calls; see `AutoGuide.quantiles`."""
+        draws = self.sample_posterior(NUM_CALLS, *args, **kwargs)
+        return {name: quantiles_of_draws(values, quantiles) for name, values in draws.items()}
 
     def sample_posterior(self, num_samples: int, /, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """Call the guide function ``num_samples`` times and stack what it returns.

@@ -12,7 +12,8 @@ from pyro import poutine
 from torch import Tensor
 from torch.distributions import biject_to
 
-from autoguide_core.guides.base import NUM_QUANTILE_DRAWS, AutoGuide, quantiles_of_draws
+from autoguide_core.guides.base import AutoGuide
+from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, quantiles_of_draws
 from autoguide_core.guides.supports import (
     SiteMask,
     constrain,

@@ -15,7 +15,8 @@ from pyro.nn.module import PyroModule, PyroParam
 from torch import Tensor
 from torch.distributions import biject_to
 
-from autoguide_core.guides.base import NUM_QUANTILE_DRAWS, AutoGuide, quantiles_of_draws
+from autoguide_core.guides.base import AutoGuide
+from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, quantiles_of_draws
 from autoguide_core.guides.naming import get_deep, parameter_paths, set_deep
 from autoguide_core.guides.supports import (
     SiteMask,
@@ -126,7 +127,7 @@ class AutoNormal(AutoGuide):
         """Emit a site's auxiliary latent."""
         normal = dist.Normal(*self._get_loc_and_scale(name))
         if mask.elements is not None:
-            keep = torch.as_tensor(mask.elements)
+            keep = torch.as_tensor(mask.elements, device=normal.loc.device)
             entry_event_dim = self._event_dims[name] - mask.reinterpreted
             normal = normal.mask(keep.reshape(keep.shape + (1,) * entry_event_dim))
         return pyro.sample(

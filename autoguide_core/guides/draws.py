@@ -1,0 +1,47 @@
+"""Draws of a guide as tensors: their shape, and the quantiles taken over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+# Draws behind a quantile that has no closed form; the median's standard error is 1.3 % of a sd.
+NUM_QUANTILE_DRAWS = 10_000
+
+
+def quantiles_of_draws(draws: Tensor, quantiles: Tensor | Iterable[float]) -> Tensor:
+    """Entrywise quantiles over the first dim, linear between order statistics.
+
+    `torch.quantile` does the same, but refuses more than 16 million entries.
+
+    Args:
+        draws: Shape (N, ...).
+        quantiles: Q probabilities.
+
+    Returns:
+        Shape (Q, ...).
+    """
+    probabilities = torch.as_tensor(quantiles, dtype=draws.dtype, device=draws.device)
+    ordered = draws.sort(dim=0).values
+    position = probabilities * (len(draws) - 1)
+    below = position.floor().long()
+    above = (below + 1).clamp(max=len(draws) - 1)
+    weight = (position - below).reshape(-1, *[1] * (draws.dim() - 1))
+    return torch.lerp(ordered[below], ordered[above], weight.expand_as(ordered[below]))
+
+
+def align_draws(value: Tensor, num_samples: int, shape: torch.Size) -> Tensor:
+    """Bring a value from inside a sample plate to the shape (num_samples, *shape).
+
+    Args:
+        value: A value with the sample dim on the far left, dims of size one between it and the
+            site's own, and possibly no sample dim at all, if it does not vary over draws.
+        num_samples: The size of the sample plate.
+        shape: The site's full shape.
+    """
+    gap = value.dim() - 1 - len(shape)
+    if gap < 0:
+        return value.expand(num_samples, *shape)
+    return value.reshape(value.shape[0], *value.shape[1 + gap :]).expand(num_samples, *shape)

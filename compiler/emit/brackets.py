@@ -73,10 +73,12 @@ def lay_out(source: Source, *, indent: int = 0, before: str = "", after: str = "
     if isinstance(source, Call) and deeper + len(inside) <= LINE_LENGTH:
         body = [" " * deeper + inside]
     else:
+        items = _items(source)
+        comma = "" if isinstance(source, Call) and len(items) == 1 else ","
         body = [
             line
-            for name, item in _items(source)
-            for line in lay_out(item, indent=deeper, before=name, after=",")
+            for name, item in items
+            for line in lay_out(item, indent=deeper, before=name, after=comma)
         ]
     return [f"{margin}{before}{opening}", *body, f"{margin}{closing}{after}"]
 

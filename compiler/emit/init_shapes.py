@@ -23,21 +23,23 @@ def emit_init_value(program: Program, site: Site, value: Expression, place: Plac
         place: Outside of all plates.
     """
     shape = site_shape(program, site)
-    place.needs.names.update(shape)
     axes = _tuple(shape)
     given = value.type.event
     array = literal_array(value)
     if not given or isinstance(array, float):
         number = repr(array) if isinstance(array, float) else f"float({emit(value, place)})"
+        place.needs.names.update(shape)
         return f"torch.full({axes}, {number})" if shape else f"torch.tensor({number})"
     text = _tensor(value, array, place)
-    if len(given) < len(site.plates) + len(site.event):
+    whole = len(given) == len(site.plates) + len(site.event)
+    if not whole or len(shape) > len(given):
+        place.needs.names.update(shape)
+    if not whole:
         return method(text, f"expand({axes})")
     order = _order(program, site)
     if order != sorted(order):
         text = method(text, f"permute({', '.join(map(str, order))})")
-    in_place = len(shape) == len(given)
-    return text if in_place else method(text, f"reshape({axes})")
+    return text if len(shape) == len(given) else method(text, f"reshape({axes})")
 
 
 def _tensor(value: Expression, array: Array | None, place: Place) -> str:

@@ -1,106 +1,105 @@
-"""Lays calls, lists and dicts out over lines as `ruff format` would, at 100 characters."""
+"""How values lie in tensors, and the code that moves their axes to where a place needs them.
+
+A value seen from inside plates has the shape `left + batch + event`: its event axes are the last
+ones, each plate over which it varies lies at that plate's own (negative) number counted from the
+event axes, and whatever Pyro adds on the left (particles, enumeration) stays there. A value that
+depends on latents may have such left dims, and then has a slot, of size one if need be, for every
+plate of the model. Data has exactly its declared axes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-LINE_LENGTH = 100
-_INDENT = 4
+from compiler.emit.place import Place
+from compiler.emit.python import atom, method
+from compiler.ir.types import Axis, ValueType
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """`function(argument, name=argument)`; a name of None stands for a positional argument."""
-
-    function: str
-    arguments: tuple[tuple[str | None, Source], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ListOf:
-    """`[item, item]`."""
-
-    items: tuple[Source, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DictOf:
-    """`{"key": value}`; the keys are strings."""
-
-    entries: tuple[tuple[str, Source], ...]
-
-
-Source = str | Call | ListOf | DictOf
+def view_data(name: str, axes: tuple[Axis, ...], place: Place) -> str:
+    """Return the code of a data variable (or a derived value) as seen from `place`."""
+    code = name
+    for position, axis in enumerate(axes):
+        if isinstance(axis, str) and place.plates.get(axis) is not None:
+            code = f"{code}[{':, ' * position}{axis}_index]"
+    batch = [plate for plate in place.plates if plate in axes]
+    event = [axis for axis in axes if axis not in place.plates]
+    order = [axes.index(plate) for plate in batch]
+    order += [i for i, axis in enumerate(axes) if axis not in place.plates]
+    if order == [1, 0]:
+        code += ".T"
+    elif order != sorted(order):
+        code += f".permute({', '.join(map(str, order))})"
+    taken = {place.numbers[plate] for plate in batch}
+    for slot in range(-1, min(taken, default=0), -1):
+        if slot not in taken:
+            code += f".unsqueeze({slot - len(event)})"
+    return code
 
 
-def call(function: str, *positional: Source, **named: Source) -> Call:
-    """Return a call, its arguments in the order given."""
-    unnamed: tuple[tuple[str | None, Source], ...] = tuple((None, value) for value in positional)
-    return Call(function, (*unnamed, *named.items()))
-
-
-def on_one_line(source: Source) -> str:
-    """Return the source on one line, however long."""
-    match source:
-        case str():
-            return source
-        case Call():
-            return f"{source.function}({', '.join(_joined(source))})"
-        case ListOf():
-            return f"[{', '.join(_joined(source))}]"
-        case DictOf():
-            return f"{{{', '.join(_joined(source))}}}"
-
-
-def lay_out(source: Source, *, indent: int = 0, before: str = "", after: str = "") -> list[str]:
-    """Return the lines of a statement or of a part of one.
+def view_stored(
+    code: str, plates: tuple[str, ...], event: tuple[Axis, ...], random: bool, place: Place
+) -> str:
+    """Return the code of a site or an intermediate value as seen from `place`.
 
     Args:
-        source: What stands on the lines.
-        indent: Spaces in front of the first line.
-        before: Text in front of the source, `x = ` for one.
-        after: Text behind it, a comma for one.
+        code: The value as stored: `plates` in their slots, then `event`.
+        plates: Plates over which the stored value varies, outermost first.
+        event: Its event axes.
+        random: Whether it may have left dims.
+        place: Where it is used.
     """
-    margin = " " * indent
-    line = f"{margin}{before}{on_one_line(source)}{after}"
-    if len(line) <= LINE_LENGTH or isinstance(source, str):
-        return [line]
-    opening, closing = _brackets(source)
-    inside = ", ".join(_joined(source))
-    deeper = indent + _INDENT
-    # The arguments of a call may share the line between the brackets; entries of a list may not.
-    if isinstance(source, Call) and deeper + len(inside) <= LINE_LENGTH:
-        body = [" " * deeper + inside]
+    leaving = [plate for plate in plates if plate not in place.plates]
+    staying = [plate for plate in plates if plate in place.plates]
+    rank = len(event)
+    slots = [place.numbers[plate] for plate in leaving]
+    if leaving and slots == list(range(-len(slots), 0)):
+        if random or staying:
+            code = method(code, ".".join([f"unsqueeze({-len(slots) - rank - 1})"] * len(slots)))
     else:
-        body = [
-            line
-            for name, item in _items(source)
-            for line in lay_out(item, indent=deeper, before=name, after=",")
-        ]
-    return [f"{margin}{before}{opening}", *body, f"{margin}{closing}{after}"]
+        for slot in slots:
+            code = method(code, f"unsqueeze({-1 - rank}).transpose({-1 - rank}, {slot - rank - 1})")
+    axes: list[Axis] = [*leaving, *event]
+    while entering := [axis for axis in axes if axis in place.plates]:
+        plate = str(entering[0])
+        position = axes.index(plate)
+        behind = len(axes) - position - 1
+        if position:
+            code = method(code, f"movedim({position - len(axes)}, {-len(axes)})")
+            behind = len(axes) - 1
+        code = to_plate(code, place.numbers[plate], behind, place)
+        axes.remove(plate)
+        if place.plates[plate] is not None:
+            after = "".join([", :"] * (-place.numbers[plate] - 1 + len(axes)))
+            code = f"{code}[..., {plate}_index{after}]"
+    return code
 
 
-def _brackets(source: Call | ListOf | DictOf) -> tuple[str, str]:
-    match source:
-        case Call():
-            return f"{source.function}(", ")"
-        case ListOf():
-            return "[", "]"
-        case DictOf():
-            return "{", "}"
+def to_plate(code: str, number: int, event_rank: int, place: Place) -> str:
+    """Return the code that moves the axis left of the last `event_rank` into a plate's slot."""
+    place.needs.to_plate = True
+    extra = f", {number}" if number != -1 or event_rank else ""
+    extra += f", {event_rank}" if event_rank else ""
+    return f"to_plate({code}{extra})"
 
 
-def _items(source: Call | ListOf | DictOf) -> Sequence[tuple[str, Source]]:
-    """Return what stands between the brackets, each item with the text in front of it."""
-    match source:
-        case Call():
-            return [("" if name is None else f"{name}=", item) for name, item in source.arguments]
-        case ListOf():
-            return [("", item) for item in source.items]
-        case DictOf():
-            return [(f'"{key}": ', item) for key, item in source.entries]
+def align(code: str, value: ValueType, result: tuple[Axis, ...], place: Place) -> str:
+    """Return the code of a value with size-one axes put in, so that it broadcasts to `result`."""
+    positions = place.sizes.align(value.event, result)
+    assert positions is not None, (value.event, result)
+    loose = not value.batch and not value.random
+    first = min(positions, default=len(result))
+    rank = len(result)
+    for position in range(rank - 1, -1, -1):
+        if position not in positions and not (loose and position < first):
+            code = f"{atom(code)}.unsqueeze({position - rank})"
+    return code
 
 
-def _joined(source: Call | ListOf | DictOf) -> list[str]:
-    return [before + on_one_line(item) for before, item in _items(source)]
+TO_PLATE = '''
+def to_plate(value, dim=-1, event_dim=0):
+    """Move the axis left of the last `event_dim` axes into the slot of the plate at `dim`."""
+    axis = -1 - event_dim
+    missing = max(0, -dim - (value.dim() + axis))
+    value = value.reshape((1,) * missing + value.shape)
+    return value.transpose(dim + axis, axis).squeeze(axis)
+'''
+"""The helper that an emitted module defines if it calls it."""

@@ -1,0 +1,303 @@
+"""Emits expressions: IR to the text of a Python expression on tensors, as `layout` lays them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from compiler.emit.imports import Import
+from compiler.emit.indexing import emit_index
+from compiler.emit.layout import align, to_plate, view_data, view_stored
+from compiler.emit.place import Place
+from compiler.emit.python import binary, fill_template, floating, method
+from compiler.ir import Apply, Constant, Expression, Invoke, Items, Reference
+from compiler.ir import IndexAt as _IndexAt
+from compiler.ir.types import Axis
+from compiler.tables.function_row import FunctionRow, ShapeRule
+from compiler.tables.functions import FUNCTIONS, OPERATORS
+
+
+def emit(expr: Expression, place: Place) -> str:
+    """Return the code of an expression."""
+    match expr:
+        case Constant(value=value):
+            return repr(value)
+        case Reference():
+            return _reference(expr, place)
+        case Items():
+            return _items(expr, place)
+        case _IndexAt():
+            return emit_index(expr, place, emit)
+        case Invoke(function=name, arguments=arguments):
+            place.needs.names.add(name)
+            dims = place.function_dims[name]
+            place.needs.names.update(dims)
+            return f"{name}({', '.join([*(tensor(a, place) for a in arguments), *dims])})"
+        case Apply():
+            row = OPERATORS.get(expr.function) or FUNCTIONS[expr.function]
+            return _EMITTERS.get(row.shape, _plain)(row, expr, place)
+
+
+def is_number(expr: Expression) -> bool:
+    """Tell whether the emitted expression is a plain Python number, not a tensor."""
+    match expr:
+        case Constant():
+            return True
+        case Reference(kind=kind):
+            return kind == "size"
+        case Apply(function=name, arguments=arguments):
+            row = OPERATORS.get(name) or FUNCTIONS[name]
+            return row.scalar is not None and all(map(is_number, arguments))
+        case _:
+            return False
+
+
+def tensor(expr: Expression, place: Place) -> str:
+    """Return the code of an expression as a tensor of floats, a plain number made one."""
+    if isinstance(expr, Constant) and not isinstance(expr.value, str):
+        return f"torch.tensor({floating(expr.value)})"
+    if is_number(expr):
+        return f"torch.tensor(float({emit(expr, place)}))"
+    return numeric(expr, place)
+
+
+def numeric(expr: Expression, place: Place) -> str:
+    """Return the code of an expression, a condition turned into 0.0 and 1.0."""
+    code = emit(expr, place)
+    return binary("*", "1.0", code) if expr.type.element == "bool" else code
+
+
+def aligned(expr: Expression, result: tuple[Axis, ...], place: Place) -> str:
+    """Return the code of an expression that broadcasts to the event axes `result`."""
+    return align(emit(expr, place), expr.type, result, place)
+
+
+def _reference(expr: Reference, place: Place) -> str:
+    place.needs.names.add(expr.name)
+    if expr.kind in ("data", "derived"):
+        return view_data(expr.name, (*expr.plates, *expr.event), place)
+    if expr.kind == "size":
+        return expr.name
+    return view_stored(expr.name, expr.plates, expr.event, expr.type.random, place)
+
+
+# --- lists ------------------------------------------------------------------------------------
+
+
+def literal(expr: Expression, whole: bool = False) -> str | None:
+    """Return a list of constants as Python text, or None if something in it is not constant."""
+    if isinstance(expr, Constant) and not isinstance(expr.value, str):
+        return repr(expr.value) if whole else floating(expr.value)
+    if isinstance(expr, Items):
+        parts = [literal(item, whole) for item in expr.items]
+        return None if None in parts else f"[{', '.join(p for p in parts if p is not None)}]"
+    return None
+
+
+def _items(expr: Items, place: Place) -> str:
+    text = literal(expr)
+    if text is not None:
+        return f"torch.tensor({text})"
+    rank = len(expr.type.event) - 1
+    return stack([tensor(item, place) for item in expr.items], expr.items, -1 - rank)
+
+
+def stack(codes: Sequence[str], exprs: Sequence[Expression], axis: int) -> str:
+    """Return the code that stacks values on a new axis, broadcast first where they differ."""
+    inner = ", ".join(codes)
+    kinds = {(e.type.batch, e.type.event, e.type.random, is_number(e)) for e in exprs}
+    if len(kinds) == 1:
+        return f"torch.stack([{inner}], {axis})"
+    return f"torch.stack(torch.broadcast_tensors({inner}), {axis})"
+
+
+# --- operators and functions ------------------------------------------------------------------
+
+
+def _elementwise(row: FunctionRow, expr: Apply, place: Place) -> str:
+    arguments = expr.arguments
+    event = expr.type.event
+    if is_number(expr):
+        assert row.scalar is not None
+        if row.scalar.startswith("math."):
+            place.needs.imports.add(Import("math"))
+        if row.name in OPERATORS and len(arguments) == 2 and row.name not in ("and", "or"):
+            return binary(row.name, emit(arguments[0], place), emit(arguments[1], place))
+        return fill_template(row.scalar, [emit(a, place) for a in arguments])
+    conditions = row.element == "bool" or row.name == "if"
+    if row.name in OPERATORS:
+        all_bool = all(a.type.element == "bool" for a in arguments)
+        codes = [
+            align(numeric(a, place), a.type, event, place)
+            if all_bool and not conditions
+            else aligned(a, event, place)
+            for a in arguments
+        ]
+        if len(arguments) == 2:
+            return binary(_SIGNS.get(row.name, row.name), *codes)
+        return fill_template(row.template, codes)
+    mixed = row.name != "clip" or not all(map(is_number, arguments[1:]))
+    codes = [
+        align(
+            tensor(a, place) if mixed or not is_number(a) else floating_code(a, place),
+            a.type,
+            event,
+            place,
+        )
+        for a in arguments
+    ]
+    return fill_template(row.template, codes)
+
+
+_SIGNS = {"and": "&", "or": "|"}
+
+
+def floating_code(expr: Expression, place: Place) -> str:
+    """Return the code of a plain number, a literal written as a float."""
+    if isinstance(expr, Constant) and not isinstance(expr.value, str):
+        return floating(expr.value)
+    return emit(expr, place)
+
+
+def _reduce(row: FunctionRow, expr: Apply, place: Place) -> str:
+    (argument,) = expr.arguments
+    code = numeric(argument, place)
+    if argument.type.element == "bool" and row.element == "bool":
+        code = emit(argument, place)
+    option = expr.options.get("axis")
+    rank = len(argument.type.event)
+    if isinstance(option, Constant):
+        axes = str(option.value)
+    elif rank == 1:
+        axes = "-1"
+    elif row.name in ("prod", "median"):
+        code, axes = method(code, f"flatten({-rank})"), "-1"
+    else:
+        axes = f"({', '.join(str(i) for i in range(-rank, 0))})"
+    return fill_template(row.template.replace("{axes}", axes), [code])
+
+
+def _dot(row: FunctionRow, expr: Apply, place: Place) -> str:
+    x, y = expr.arguments
+    for rows, vector in ((x, y), (y, x)):
+        if _is_design(rows, place) and not vector.type.batch and len(vector.type.event) == 1:
+            # A matrix product over the whole plate: no (obs × pred) product in between.
+            return to_plate(
+                binary("@", emit(vector, place), method(emit(rows, place), "mT")), -1, 0, place
+            )
+    event = place.sizes.join(x.type.event, y.type.event)
+    product = binary("*", aligned(x, event, place), aligned(y, event, place))
+    return method(product, "sum(-1)")
+
+
+def _is_design(expr: Expression, place: Place) -> bool:
+    """Tell whether an expression is rows of data, one for each entry of the innermost plate."""
+    return (
+        isinstance(expr, Reference)
+        and expr.kind in ("data", "derived")
+        and len(expr.type.event) == 1
+        and len(expr.type.batch) == 1
+        and place.numbers[expr.type.batch[0]] == -1
+    )
+
+
+def _matmul(row: FunctionRow, expr: Apply, place: Place) -> str:
+    x, y = expr.arguments
+    ranks = len(x.type.event), len(y.type.event)
+    if ranks == (1, 1):
+        return _dot(row, expr, place)
+    left, right = emit(x, place), emit(y, place)
+    if ranks == (2, 2):
+        return binary("@", left, right)
+    if ranks == (2, 1):
+        if not x.type.batch and not x.type.random:
+            return binary("@", right, method(left, "mT"))
+        return f"({binary('@', left, method(right, 'unsqueeze(-1)'))}).squeeze(-1)"
+    if not y.type.batch and not y.type.random:
+        return binary("@", left, right)
+    return f"({binary('@', method(left, 'unsqueeze(-2)'), right)}).squeeze(-2)"
+
+
+def _outer(row: FunctionRow, expr: Apply, place: Place) -> str:
+    x, y = (numeric(argument, place) for argument in expr.arguments)
+    return binary("*", method(x, "unsqueeze(-1)"), method(y, "unsqueeze(-2)"))
+
+
+def _solve(row: FunctionRow, expr: Apply, place: Place) -> str:
+    a, b = expr.arguments
+    left, right = emit(a, place), emit(b, place)
+    if len(b.type.event) == 2:
+        return fill_template(row.template, [left, right])
+    solved = fill_template(row.template, [left, method(right, "unsqueeze(-1)")])
+    return method(solved, "squeeze(-1)")
+
+
+def _kernel(row: FunctionRow, expr: Apply, place: Place) -> str:
+    x, *others = expr.arguments
+    codes = [emit(x, place), *(aligned(other, expr.type.event, place) for other in others)]
+    return fill_template(row.template, codes)
+
+
+def _add_diagonal(row: FunctionRow, expr: Apply, place: Place) -> str:
+    matrix, diagonal = expr.arguments
+    code = emit(matrix, place)
+    if diagonal.type.event:
+        return fill_template(row.template, [code, emit(diagonal, place)])
+    size = expr.type.event[-1]
+    if isinstance(size, str):
+        place.needs.names.add(size)
+    eye = f"torch.eye({size})"
+    return binary("+", code, binary("*", aligned(diagonal, expr.type.event, place), eye))
+
+
+def _filled(row: FunctionRow, expr: Apply, place: Place) -> str:
+    count = 1 if row.name == "fill" else 0
+    sizes = [emit(size, place) for size in expr.arguments[count:]]
+    if row.name != "fill":
+        return row.template.replace("{shape}", ", ".join(sizes))
+    value = expr.arguments[0]
+    if not is_number(value):
+        return binary(
+            "*", aligned(value, expr.type.event, place), f"torch.ones({', '.join(sizes)})"
+        )
+    shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+    return row.template.replace("{shape}", shape).replace("{0}", floating_code(value, place))
+
+
+def _quantile(row: FunctionRow, expr: Apply, place: Place) -> str:
+    x, q = expr.arguments
+    code = fill_template(row.template, [emit(x, place), floating_code(q, place)])
+    places_first = q.type.event and (x.type.batch or x.type.random)
+    return method(code, "movedim(0, -1)") if places_first else code
+
+
+def _columns(row: FunctionRow, expr: Apply, place: Place) -> str:
+    inner = expr.type.event[:-1]
+    codes = [align(tensor(a, place), a.type, inner, place) for a in expr.arguments]
+    return stack(codes, expr.arguments, -1)
+
+
+def _concatenate(row: FunctionRow, expr: Apply, place: Place) -> str:
+    items = ", ".join(tensor(argument, place) for argument in expr.arguments)
+    return row.template.replace("{items}", items)
+
+
+def _plain(row: FunctionRow, expr: Apply, place: Place) -> str:
+    return fill_template(row.template, [numeric(a, place) for a in expr.arguments])
+
+
+_EMITTERS: dict[ShapeRule, Callable[[FunctionRow, Apply, Place], str]] = {
+    "elementwise": _elementwise,
+    "reduce": _reduce,
+    "dot": _dot,
+    "matmul": _matmul,
+    "outer": _outer,
+    "solve": _solve,
+    "kernel": _kernel,
+    "add_diagonal": _add_diagonal,
+    "filled": _filled,
+    "identity": _filled,
+    "quantile": _quantile,
+    "columns": _columns,
+    "concatenate": _concatenate,
+}
+"""How each shape rule is emitted; rules that are not here fill the row's template."""

@@ -1,0 +1,180 @@
+"""Puts an emitted module together: imports, functions of the spec, model, guides, predict."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from compiler.emit.create_plates import emit_create_plates
+from compiler.emit.documentation import (
+    data_lines,
+    module_docstring,
+    prediction_docstring,
+)
+from compiler.emit.expressions import numeric
+from compiler.emit.formatting import format_python
+from compiler.emit.guide import GuideLibrary, emit_guide_function
+from compiler.emit.imports import Import, import_lines
+from compiler.emit.layout import TO_PLATE
+from compiler.emit.names import inputs, read_in, references
+from compiler.emit.place import Needs, Place, dims_of
+from compiler.emit.statements import INDENT, body_lines, where
+from compiler.ir import Function, Guide, Program, Site
+from compiler.ir.program import statements
+from compiler.ir.queries import minibatches
+
+
+def emit_module(
+    program: Program, *, guides: GuideLibrary = "core", guide: str | None = None
+) -> str:
+    """Return the source of the whole module.
+
+    Args:
+        program: A checked program.
+        guides: Whose guides to compose: our `autoguide_core`, or `pyro.infer.autoguide`.
+        guide: The only guide to emit; None for all of them.
+    """
+    chosen = _chosen(program, guide)
+    return _assemble(
+        program,
+        [_functions, _derive, _model, *_guides(chosen, guides), _predict],
+        module_docstring(program),
+    )
+
+
+def emit_model(program: Program, *, guides: GuideLibrary = "core", guide: str | None = None) -> str:
+    """Return the source of the model and of what it calls."""
+    return _assemble(program, [_functions, _derive, _model], module_docstring(program))
+
+
+def emit_guide(program: Program, *, guides: GuideLibrary = "core", guide: str | None = None) -> str:
+    """Return the source of one guide, the first one unless `guide` names another."""
+    chosen = _chosen(program, guide)[:1]
+    return _assemble(program, _guides(chosen, guides), None)
+
+
+def _chosen(program: Program, guide: str | None) -> tuple[Guide, ...]:
+    if guide is None:
+        return program.guides
+    return tuple(g for g in program.guides if g.name == guide)
+
+
+Section = Callable[[Program, Needs], list[str]]
+
+
+def _assemble(program: Program, sections: list[Section], docstring: str | None) -> str:
+    needs = Needs()
+    bodies = [lines for section in sections if (lines := section(program, needs))]
+    code = "\n\n\n".join("\n".join(lines) for lines in bodies)
+    if needs.to_plate:
+        code = TO_PLATE.strip() + "\n\n\n" + code
+    needs.imports |= {
+        one for name, one in _STANDARD_IMPORTS.items() if re.search(rf"\b{name}\.", code)
+    }
+    imports = "\n".join(import_lines(needs.imports))
+    text = "\n\n".join(part for part in (docstring, imports, code) if part)
+    return format_python(text)
+
+
+_STANDARD_IMPORTS = {
+    "torch": Import("torch"),
+    "pyro": Import("pyro"),
+    "dist": Import("pyro.distributions", alias="dist"),
+    "poutine": Import("pyro", "poutine"),
+}
+"""What the text itself shows that the module imports."""
+
+
+# --- sections -----------------------------------------------------------------------------------
+
+
+def _functions(program: Program, needs: Needs) -> list[str]:
+    lines: list[str] = []
+    for function in program.functions:
+        lines += [*([""] * 2 if lines else []), *_function(function, program, needs)]
+    return lines
+
+
+def _function(function: Function, program: Program, needs: Needs) -> list[str]:
+    plates = {plate for t in function.types for plate in t.batch}
+    place = Place.outside(program, needs).among(tuple(sorted(plates)))
+    dims = dims_of(function, program)
+    lines = [
+        f"def {function.name}({', '.join([*function.parameters, *dims])}):",
+        INDENT + where(program, function.location),
+    ]
+    for statement in function.body:
+        lines.append(f"{INDENT}{statement.name} = {numeric(statement.value, place)}")
+    return [*lines, f"{INDENT}return {numeric(function.result, place)}"]
+
+
+def _derive(program: Program, needs: Needs) -> list[str]:
+    if not program.derived:
+        return []
+    place = Place.outside(program, needs)
+    names = {derived.name for derived in program.derived}
+    read = set().union(*(references(derived.value) for derived in program.derived)) - names
+    lines = [
+        f"def derive({', '.join(inputs(program, read))}):",
+        f'{INDENT}"""Compute, once and from data alone, what the model and the guide use."""',
+    ]
+    for derived in program.derived:
+        lines.append(INDENT + where(program, derived.location))
+        lines.append(f"{INDENT}{derived.name} = {numeric(derived.value, place)}")
+    items = ", ".join(f'"{derived.name}": {derived.name}' for derived in program.derived)
+    return [*lines, f"{INDENT}return {{{items}}}"]
+
+
+def _model(program: Program, needs: Needs) -> list[str]:
+    own = Needs(imports=needs.imports)
+    read = frozenset(read_in(program.model))
+    body = body_lines(program.model, program, Place.outside(program, own), read)
+    needs.to_plate |= own.to_plate
+    observed = {site.name for site in program.sites() if site.observed}
+    names = inputs(program, own.names | observed)
+    names.sort(key=observed.__contains__)  # what may be left out comes last
+    signature = [f"{name}=None" if name in observed else name for name in names]
+    signature += [f"{dim}_minibatch={size}" for dim, size in minibatches(program).items()]
+    return [
+        f"def model({', '.join(signature)}):",
+        *(INDENT + line if line else "" for line in data_lines(program, names)),
+        *(INDENT + line if line else "" for line in body),
+    ]
+
+
+def _guides(chosen: tuple[Guide, ...], library: GuideLibrary) -> list[Section]:
+    return [_create_plates, *(_guide(guide, library) for guide in chosen)]
+
+
+def _create_plates(program: Program, needs: Needs) -> list[str]:
+    return emit_create_plates(program)
+
+
+def _guide(guide: Guide, library: GuideLibrary) -> Section:
+    def section(program: Program, needs: Needs) -> list[str]:
+        code = emit_guide_function(program, guide, guides=library)
+        needs.imports |= code.imports | code.needs.imports
+        needs.to_plate |= code.needs.to_plate
+        return list(code.lines)
+
+    return section
+
+
+def _predict(program: Program, needs: Needs) -> list[str]:
+    if not program.predict:
+        return []
+    own = Needs(imports=needs.imports)
+    read = frozenset(read_in(program.predict))
+    place = Place.outside(program, own)
+    predicted = [s.name for s in statements(program.predict) if isinstance(s, Site)]
+    body = body_lines(program.predict, program, place, read | set(predicted))
+    needs.to_plate |= own.to_plate
+    kept = [*(s.name for s in program.latents()), *(r.name for r in program.records())]
+    names = [*inputs(program, own.names), *(name for name in kept if name in own.names)]
+    returned = ", ".join(f'"{name}": {name}' for name in predicted)
+    return [
+        f"def predict({', '.join(names)}):",
+        INDENT + prediction_docstring(),
+        *(INDENT + line if line else "" for line in body),
+        f"{INDENT}return {{{returned}}}",
+    ]

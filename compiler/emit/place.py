@@ -1,0 +1,68 @@
+"""Where emitted code stands: the plates around it, and what it has made the module need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from compiler.emit.imports import Import
+from compiler.emit.names import read_by
+from compiler.ir import Function, Program
+from compiler.resolve.shapes import Sizes
+
+
+@dataclass
+class Needs:
+    """What the emitted code uses, gathered while it is written.
+
+    Attributes:
+        imports: What the module has to import.
+        to_plate: Whether the helper `to_plate` is called.
+        names: Names of the spec that are read.
+    """
+
+    imports: set[Import] = field(default_factory=set)
+    to_plate: bool = False
+    names: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in the emitted module.
+
+    Attributes:
+        numbers: Pyro's number of each plate of the program.
+        sizes: What is known of dims' sizes.
+        needs: Gathers what the code uses.
+        function_dims: Dims that each function of the spec takes besides its parameters.
+        plates: Active plates, outermost first, with their minibatch or None.
+    """
+
+    numbers: dict[str, int]
+    sizes: Sizes
+    needs: Needs
+    function_dims: dict[str, tuple[str, ...]]
+    plates: dict[str, int | None] = field(default_factory=dict)
+
+    @classmethod
+    def outside(cls, program: Program, needs: Needs) -> Place:
+        """Return the place outside all plates."""
+        return cls(
+            {dim.name: dim.plate for dim in program.dims if dim.plate is not None},
+            Sizes({dim.name: dim.size for dim in program.dims if dim.size is not None}),
+            needs,
+            {function.name: dims_of(function, program) for function in program.functions},
+        )
+
+    def inside(self, plate: str, minibatch: int | None) -> Place:
+        """Return the place inside one more plate."""
+        return replace(self, plates={**self.plates, plate: minibatch})
+
+    def among(self, plates: tuple[str, ...]) -> Place:
+        """Return the place inside these plates, none of them minibatched."""
+        return replace(self, plates=dict.fromkeys(plates))
+
+
+def dims_of(function: Function, program: Program) -> tuple[str, ...]:
+    """Return the dims whose sizes a function of the spec reads."""
+    read = read_by(function)
+    return tuple(dim.name for dim in program.dims if dim.name in read)

@@ -1,0 +1,231 @@
+"""Emits one site: its distribution, and the lines that draw it."""
+
+from __future__ import annotations
+
+from compiler.emit.expressions import (
+    emit,
+    floating_code,
+    is_number,
+    literal,
+    numeric,
+    tensor,
+)
+from compiler.emit.imports import Import
+from compiler.emit.layout import align, view_data
+from compiler.emit.place import Place
+from compiler.emit.python import atom, binary, method
+from compiler.ir import Expression, Items, Program, Site
+from compiler.ir.types import Axis
+from compiler.tables.distribution_row import DistributionRow, Parameter
+from compiler.tables.distributions import DISTRIBUTIONS
+
+OURS = "autoguide_core.distributions"
+
+
+def site_lines(site: Site, program: Program, place: Place, read: frozenset[str]) -> list[str]:
+    """Return the lines that draw a site; `read` are the names that later code reads."""
+    if site.noncentered:
+        return _noncentered(site, place)
+    if site.lowered:
+        return _lowered(site, place)
+    arguments = [repr(site.name), _full_distribution(site, place)]
+    if site.observed:
+        axes = next(d.dims for d in program.data if d.name == site.name)
+        code = view_data(site.name, axes, place)
+        place.needs.names.add(site.name)
+        conditional = f"None if {site.name} is None else {code}"
+        arguments.append(f"obs={code if code == site.name else conditional}")
+    if site.marginalized:
+        arguments.append('infer={"enumerate": "parallel"}')
+    call = f"pyro.sample({', '.join(arguments)})"
+    return [f"{site.name} = {call}" if site.name in read and not site.observed else call]
+
+
+def _own_rank(row: DistributionRow) -> int:
+    return row.event_rank
+
+
+def _left(site: Site) -> tuple[Axis, ...]:
+    """Return the axes over which a site's draws are independent."""
+    rank = _own_rank(DISTRIBUTIONS[site.distribution.name])
+    return site.event[: len(site.event) - rank]
+
+
+def _full_distribution(site: Site, place: Place) -> str:
+    """Return the code of a site's distribution over all its event axes."""
+    left = _left(site)
+    if site.constraint is not None:
+        return _ordered(site, left, place)
+    return _to_event(_expanded(site, left, place), len(left))
+
+
+def _ordered(site: Site, left: tuple[Axis, ...], place: Place) -> str:
+    place.needs.imports.add(Import(OURS, "Ordered"))
+    return _to_event(f"Ordered({_to_event(_expanded(site, left, place), 1)})", len(left) - 1)
+
+
+def _to_event(code: str, rank: int) -> str:
+    return method(code, f"to_event({rank})") if rank else code
+
+
+def _expanded(site: Site, left: tuple[Axis, ...], place: Place) -> str:
+    """Return the distribution with `left` among its batch dims."""
+    row = DISTRIBUTIONS[site.distribution.name]
+    arguments = site.distribution.arguments
+    own_ranks = {name: row.parameter(name).event_rank for name in arguments}
+    covered: tuple[Axis, ...] = ()
+    for name, argument in arguments.items():
+        event = argument.type.event
+        covered = place.sizes.join(covered, event[: len(event) - own_ranks[name]])
+    for bound in _bounds(site):
+        covered = place.sizes.join(covered, bound.type.event)
+    short = place.sizes.unify_all(covered, left) is None
+    carrier = next(
+        (n for n, a in arguments.items() if a.type.random or a.type.batch), None
+    ) if short else None  # fmt: skip
+    code = _distribution(site, row, left, carrier, place)
+    if short and carrier is None:
+        code = method(code, f"expand([{', '.join(_axes(left, place))}])")
+    return code
+
+
+def _bounds(site: Site) -> list[Expression]:
+    return [b for b in (site.lower, site.upper) if b is not None]
+
+
+def _axes(axes: tuple[Axis, ...], place: Place) -> list[str]:
+    place.needs.names.update(axis for axis in axes if isinstance(axis, str))
+    return [str(axis) for axis in axes]
+
+
+def _distribution(
+    site: Site,
+    row: DistributionRow,
+    left: tuple[Axis, ...],
+    carrier: str | None,
+    place: Place,
+) -> str:
+    parts: list[str] = []
+    for position, (name, argument) in enumerate(site.distribution.arguments.items()):
+        parameter = row.parameter(name)
+        event = argument.type.event
+        own = event[len(event) - parameter.event_rank :] if parameter.event_rank else ()
+        code = align(argument_code(argument, parameter, row, place), argument.type,
+                     (*left, *own), place)  # fmt: skip
+        if name == carrier:
+            shape = [*_axes(left, place), *["1"] * parameter.event_rank]
+            code = binary("+", code, f"torch.zeros({', '.join(shape)})")
+        positional = position < site.distribution.positional and not parameter.keyword_only
+        parts.append(code if positional else f"{name}={code}")
+    if row.ours:
+        place.needs.imports.add(Import(OURS, row.name))
+    code = f"{'' if row.ours else 'dist.'}{row.name}({', '.join(parts)})"
+    if not site.truncated:
+        return code
+    place.needs.imports.add(Import(OURS, "Truncated"))
+    for side, bound in (("lower", site.lower), ("upper", site.upper)):
+        if bound is not None:
+            text = floating_code(bound, place) if is_number(bound) else numeric(bound, place)
+            parts_text = align(text, bound.type, left, place)
+            code = f"{code}, {side}={parts_text}"
+    return f"Truncated({code})"
+
+
+def argument_code(
+    argument: Expression, parameter: Parameter, row: DistributionRow, place: Place
+) -> str:
+    """Return the code of a distribution's argument, numbers written as the parameter's kind."""
+    if parameter.constraint == "size":
+        return emit(argument, place)
+    if isinstance(argument, Items) or not is_number(argument):
+        return numeric(argument, place)
+    if parameter.tensor:
+        return tensor(argument, place)
+    if "integer" in parameter.constraint:
+        return literal(argument, whole=True) or emit(argument, place)
+    return floating_code(argument, place)
+
+
+# --- sites that are drawn through another -------------------------------------------------------
+
+
+def _noncentered(site: Site, place: Place) -> list[str]:
+    row = DISTRIBUTIONS[site.distribution.name]
+    assert row.loc_scale is not None
+    assert site.base_name is not None
+    arguments = site.distribution.arguments
+    left = _left(site)
+    loc, scale = (arguments.get(n) for n in (row.loc_scale.loc, row.loc_scale.scale))
+    assert scale is not None
+    parts: list[str] = []
+    for name, argument in arguments.items():
+        if name not in (row.loc_scale.loc, row.loc_scale.scale):
+            parameter = row.parameter(name)
+            code = argument_code(argument, parameter, row, place)
+            parts.append(align(code, argument.type, left, place))
+    base = f"dist.{row.name}({', '.join([*parts, '0.0', '1.0'])})"
+    if row.loc_scale.matrix:
+        base = "dist.Normal(0.0, 1.0)"
+    if site.event:
+        base = method(base, f"expand([{', '.join(_axes(site.event, place))}])")
+    lines = [
+        f"{site.base_name} = pyro.sample({site.base_name!r}, {_to_event(base, len(site.event))})"
+    ]
+    if row.loc_scale.matrix:
+        matrix = atom(numeric(scale, place))
+        spread = f"({matrix} @ {site.base_name}.unsqueeze(-1)).squeeze(-1)"
+    else:
+        spread = binary("*", _argument(scale, site, place), site.base_name)
+    value = spread if loc is None else binary("+", _argument(loc, site, place), spread)
+    lines.append(_deterministic(site.name, value, len(site.event)))
+    return lines
+
+
+def _argument(expr: Expression, site: Site, place: Place) -> str:
+    text = floating_code(expr, place) if is_number(expr) else numeric(expr, place)
+    return align(text, expr.type, site.event, place)
+
+
+def _deterministic(name: str, value: str, event_rank: int) -> str:
+    rank = f", event_dim={event_rank}" if event_rank else ""
+    return f"{name} = pyro.deterministic({name!r}, {value}{rank})"
+
+
+def _lowered(site: Site, place: Place) -> list[str]:
+    """Draw on a fixed range, move to the bounds, and add what the move does to the density."""
+    base = site.base_name
+    assert base is not None
+    lower = None if site.lower is None else _argument(site.lower, site, place)
+    upper = None if site.upper is None else _argument(site.upper, site, place)
+    if lower is not None and upper is not None:
+        width = binary("-", upper, lower)
+        fixed = "dist.Uniform(0.0, 1.0)"
+        value = binary("+", lower, binary("*", width, base))
+        log_width = f"torch.log({width})"
+    else:
+        place.needs.imports.add(Import(OURS, "Flat"))
+        fixed, log_width = "Flat(lower=0.0)", ""
+        value = binary("+", lower, base) if lower is not None else binary("-", str(upper), base)
+    if site.event:
+        fixed = method(fixed, f"expand([{', '.join(_axes(site.event, place))}])")
+    terms: list[str] = []
+    if site.truncated:
+        distribution = _expanded(site, site.event, place)
+        terms.append(method(distribution, f"log_prob({site.name})"))
+    if log_width and site.distribution.name != "Uniform":
+        terms.append(log_width)
+    lines = [
+        f"{base} = pyro.sample({base!r}, {_to_event(fixed, len(site.event))})",
+        _deterministic(site.name, value, len(site.event)),
+    ]
+    if terms:
+        term = terms[0] if len(terms) == 1 else binary("+", *terms)
+        if site.event:
+            spread = f"torch.zeros({', '.join(_axes(site.event, place))})"
+            term = method(binary("+", term, spread), f"sum({_sum_axes(len(site.event))})")
+        lines.append(f"pyro.factor({site.name + '_density'!r}, {term})")
+    return lines
+
+
+def _sum_axes(rank: int) -> str:
+    return "-1" if rank == 1 else f"({', '.join(str(i) for i in range(-rank, 0))})"

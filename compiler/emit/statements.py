@@ -1,0 +1,92 @@
+"""Emits the statements of a body, each block tied to its spec line by a comment."""
+
+from __future__ import annotations
+
+from compiler.emit.expressions import numeric
+from compiler.emit.place import Place
+from compiler.emit.sites import site_lines
+from compiler.ir import (
+    Assignment,
+    Block,
+    FactorTerm,
+    Location,
+    PlateBlock,
+    Program,
+    Recorded,
+    Site,
+)
+from compiler.ir.program import statements
+
+INDENT = "    "
+
+
+def body_lines(block: Block, program: Program, place: Place, read: frozenset[str]) -> list[str]:
+    """Return the lines of a body; `read` are the names that the body, or what follows, reads."""
+    return _Body(program, read, _repeated(program)).lines(block, place)
+
+
+def _repeated(program: Program) -> set[str]:
+    """Return the minibatched dims whose plate stands more than once in the model."""
+    dims = [
+        s.dim
+        for s in statements(program.model)
+        if isinstance(s, PlateBlock) and s.minibatch is not None
+    ]
+    return {dim for dim in dims if dims.count(dim) > 1}
+
+
+class _Body:
+    def __init__(self, program: Program, read: frozenset[str], repeated: set[str]) -> None:
+        self._program = program
+        self._read = read
+        self._repeated = repeated
+        self._made: set[str] = set()
+
+    def lines(self, block: Block, place: Place) -> list[str]:
+        found: list[str] = []
+        for statement in block:
+            if isinstance(statement, PlateBlock) and found:
+                found.append("")
+            found.append(where(self._program, statement.location))
+            match statement:
+                case Site():
+                    found += site_lines(statement, self._program, place, self._read)
+                case Assignment(name=name, value=value):
+                    found.append(f"{name} = {numeric(value, place)}")
+                case Recorded(name=name, value=value):
+                    found.append(self._record(statement, place))
+                case FactorTerm(name=name, value=value):
+                    found.append(f"pyro.factor({name!r}, {numeric(value, place)})")
+                case PlateBlock():
+                    found += self._plate(statement, place)
+        return found
+
+    def _record(self, statement: Recorded, place: Place) -> str:
+        rank = len(statement.value.type.event)
+        event = f", event_dim={rank}" if rank else ""
+        call = f"pyro.deterministic({statement.name!r}, {numeric(statement.value, place)}{event})"
+        return f"{statement.name} = {call}" if statement.name in self._read else call
+
+    def _plate(self, block: PlateBlock, place: Place) -> list[str]:
+        dim = block.dim
+        place.needs.names.add(dim)
+        number = place.numbers[dim]
+        head: list[str] = []
+        if block.minibatch is None:
+            opening = f'with pyro.plate("{dim}", {dim}, dim={number}):'
+        else:
+            place.needs.names.add(f"{dim}_minibatch")
+            plate = f'pyro.plate("{dim}", {dim}, subsample_size={dim}_minibatch, dim={number})'
+            if dim in self._repeated:
+                if dim not in self._made:
+                    self._made.add(dim)
+                    head = [f"{dim}_plate = {plate}"]
+                plate = f"{dim}_plate"
+            opening = f"with {plate} as {dim}_index:"
+        body = self.lines(block.body, place.inside(dim, block.minibatch))
+        return [*head, opening, *(INDENT + line if line else "" for line in body or ["pass"])]
+
+
+def where(program: Program, location: Location) -> str:
+    """Return the comment that ties emitted code to its line of the spec."""
+    return f"# {program.path}:{location.line}"

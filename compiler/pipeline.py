@@ -1,0 +1,83 @@
+"""The pipeline: a line a pass, from the text of a spec to a checked program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from compiler.checks import run_checks
+from compiler.diagnostics import Diagnostics
+from compiler.ir import Program
+from compiler.reading import read_file, report_syntax
+from compiler.resolve import resolve
+from compiler.verify import verify
+from grammar.nodes import Spec
+from grammar.parse import parse
+from grammar.problems import SyntaxProblems
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """What a compilation leaves: the program (None where there are errors) and what was told."""
+
+    program: Program | None
+    diagnostics: Diagnostics
+
+
+def compile_text(text: str, path: str, *, silenced: frozenset[str] = frozenset()) -> Compilation:
+    """Compile the text of a spec.
+
+    Args:
+        text: The spec.
+        path: What diagnostics and emitted comments call it.
+        silenced: Codes of warnings that are not wanted.
+    """
+    diagnostics = Diagnostics(path, text, silenced)
+    tree = parse_text(text, diagnostics)  # text -> syntax tree
+    if tree is None:
+        return Compilation(None, diagnostics)
+    program = resolve(tree, diagnostics)  # syntax tree -> IR: names, dims, types
+    if program is not None and not diagnostics.errors:
+        run_checks(program, diagnostics)  # IR -> diagnostics
+    return Compilation(None if diagnostics.errors else program, diagnostics)
+
+
+def compile_file(path: str | Path, *, silenced: frozenset[str] = frozenset()) -> Compilation:
+    """Compile a spec, or an IR file that `pplc emit ir` wrote; never raises for a bad file."""
+    diagnostics = Diagnostics(str(path), "", silenced)
+    text = read_file(Path(path), diagnostics)
+    if text is None:
+        return Compilation(None, diagnostics)
+    if text.lstrip().startswith("{"):
+        return _compile_ir(text, Diagnostics(str(path), text, silenced))
+    return compile_text(text, str(path), silenced=silenced)
+
+
+def parse_text(text: str, diagnostics: Diagnostics) -> Spec | None:
+    """Return the syntax tree, or None once every syntax error has been told."""
+    try:
+        return parse(text, diagnostics.path)
+    except SyntaxProblems as problems:
+        report_syntax(problems, diagnostics)
+        return None
+
+
+def _compile_ir(text: str, diagnostics: Diagnostics) -> Compilation:
+    try:
+        program = Program.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        diagnostics.report(
+            "PPL002",
+            None,
+            f"this is not an IR file of this version: {place}: {first['msg'].lower()}",
+            "write it anew with `pplc emit ir`, or give the spec itself",
+        )
+        return Compilation(None, diagnostics)
+    verify(program, diagnostics)
+    if not diagnostics.errors:
+        run_checks(program, diagnostics)
+    return Compilation(None if diagnostics.errors else program, diagnostics)

@@ -1,0 +1,196 @@
+"""Resolves the statements of `model` and `predict`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compiler.ir import (
+    Assignment,
+    Expression,
+    FactorTerm,
+    Location,
+    PlateBlock,
+    Recorded,
+    Statement,
+    ValueType,
+)
+from compiler.resolve.constants import whole_number
+from compiler.resolve.declarations import resolve_dims
+from compiler.resolve.expressions import Expressions
+from compiler.resolve.scope import Scope
+from compiler.resolve.shapes import shown
+from compiler.resolve.sites import resolve_site
+from grammar import nodes
+
+
+@dataclass
+class Body:
+    """Resolves the body of `model` or, with `predicting`, of `predict`."""
+
+    expressions: Expressions
+    predicting: bool = False
+
+    def resolve(self, body: tuple[nodes.Statement, ...], scope: Scope) -> tuple[Statement, ...]:
+        """Return the resolved statements; those that something is wrong with are left out."""
+        found: list[Statement] = []
+        for statement in body:
+            match statement:
+                case nodes.Sample():
+                    site = resolve_site(statement, self.expressions, scope, self.predicting)
+                    found += [] if site is None else [site]
+                case nodes.Assign():
+                    found += self._assign(statement, scope)
+                case nodes.Record():
+                    found += self._record(statement, scope)
+                case nodes.Factor():
+                    found += self._factor(statement, scope)
+                case nodes.Plate():
+                    found += self._plate(statement, scope)
+                case nodes.Recur():
+                    scope.diagnostics.report(
+                        "PPL003",
+                        statement.dim.span,
+                        "`recur` is not compiled yet",
+                        "write the recursion with ranges of a dim, such as `y[1:]`, if it has no "
+                        "latent state",
+                    )
+        return tuple(found)
+
+    def _value(self, statement: nodes.Assign | nodes.Record, scope: Scope) -> Expression | None:
+        value = self.expressions.resolve(statement.value, scope)
+        if value is None:
+            return None
+        if statement.dims:
+            declared = resolve_dims(statement.dims, scope)
+            if self.expressions.sizes.unify_all(declared, value.type.event) is None:
+                scope.diagnostics.report(
+                    "PPL021",
+                    statement.span,
+                    f"`{statement.name.text}` is declared with {shown(declared)}, but its value "
+                    f"has {shown(value.type.event)}",
+                    f"write `{statement.name.text}{_brackets(value.type)} = …`",
+                )
+                return None
+        return value
+
+    def _assign(self, statement: nodes.Assign, scope: Scope) -> list[Statement]:
+        value = self._value(statement, scope)
+        self._define(statement.name, "local", value, scope)
+        if value is None:
+            return []
+        location = Location.of(statement.span)
+        return [Assignment(name=statement.name.text, value=value, location=location)]
+
+    def _record(self, statement: nodes.Record, scope: Scope) -> list[Statement]:
+        value = self._value(statement, scope)
+        self._define(statement.name, "record", value, scope)
+        if value is None:
+            return []
+        return [
+            Recorded(
+                name=statement.name.text,
+                value=value,
+                plates=value.type.batch,
+                location=Location.of(statement.span),
+            )
+        ]
+
+    def _factor(self, statement: nodes.Factor, scope: Scope) -> list[Statement]:
+        if self.predicting:
+            scope.diagnostics.report(
+                "PPL004",
+                statement.span,
+                "`factor` has no meaning in `predict`",
+                "move it into the model",
+            )
+            return []
+        value = self.expressions.resolve(statement.value, scope)
+        scope.define(statement.name, "local").used = True
+        if value is None:
+            return []
+        if value.type.event:
+            scope.diagnostics.report(
+                "PPL021",
+                statement.value.span,
+                f"a factor is one number, but this has {shown(value.type.event)}",
+                "sum it: `factor name = sum(…)`",
+            )
+            return []
+        location = Location.of(statement.span)
+        return [FactorTerm(name=statement.name.text, value=value, location=location)]
+
+    def _define(self, name: nodes.Name, kind: str, value: Expression | None, scope: Scope) -> None:
+        # A value that failed is entered as a plain number, so that its uses are not told of, too.
+        value_type = ValueType(element="real", random=True) if value is None else value.type
+        symbol = scope.define(name, "record" if kind == "record" else "local", value_type)
+        symbol.used = value is None or kind == "record"
+        symbol.minibatched = frozenset(
+            plate for plate in value_type.batch if scope.plates[plate] is not None
+        )
+
+    def _plate(self, statement: nodes.Plate, scope: Scope) -> list[Statement]:
+        minibatch = self._minibatch(statement, scope)
+        inner = scope
+        entered: list[nodes.Name] = []
+        for name in statement.dims:
+            symbol = scope.look_up(name, ("dim",))
+            if symbol is None:
+                continue
+            if symbol.kind != "dim":
+                scope.diagnostics.report(
+                    "PPL018",
+                    name.span,
+                    f"`{name.text}` is not a dim",
+                    f"a plate runs over a dim; declare `dim {name.text}` in the data block",
+                    [(f"`{name.text}` is defined here", symbol.span)],
+                )
+                continue
+            if name.text in inner.plates:
+                scope.diagnostics.report(
+                    "PPL022",
+                    name.span,
+                    f"plate `{name.text}` stands inside itself",
+                    "take the inner one away, or declare a second dim",
+                )
+                continue
+            # The minibatch belongs to the innermost of several dims.
+            size = minibatch if name is statement.dims[-1] else None
+            inner = inner.inside(name.text, size)
+            entered.append(name)
+        body = self.resolve(statement.body, inner)
+        for name in reversed(entered):
+            body = (
+                PlateBlock(
+                    dim=name.text,
+                    minibatch=inner.plates[name.text],
+                    body=body,
+                    location=Location.of(name.span),
+                ),
+            )
+        return list(body)
+
+    def _minibatch(self, statement: nodes.Plate, scope: Scope) -> int | None:
+        if statement.minibatch is None:
+            return None
+        size = whole_number(statement.minibatch)
+        if size is None or size < 1:
+            scope.diagnostics.report(
+                "PPL029",
+                statement.minibatch.span,
+                "a minibatch must be a whole number of at least 1",
+                "write `minibatch 256`",
+            )
+            return None
+        if self.predicting:
+            scope.diagnostics.report(
+                "PPL004",
+                statement.minibatch.span,
+                "`predict` always runs over the whole data",
+                "take the minibatch away",
+            )
+            return None
+        return size
+
+
+def _brackets(value: ValueType) -> str:
+    return shown(value.event) if value.event else ""

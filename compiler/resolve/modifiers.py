@@ -1,0 +1,298 @@
+"""Resolves what follows a distribution: truncation, declared types, reparam, marginalize."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from compiler.ir import Constant, Expression, Support
+from compiler.resolve.constants import constant
+from compiler.resolve.distributions import ResolvedDistribution
+from compiler.resolve.expressions import Expressions
+from compiler.resolve.scope import Scope
+from grammar import nodes
+
+NOT_YET = {"censored": "censored data", "over": "a distribution `over` a dim"}
+
+
+@dataclass
+class Modifiers:
+    """How a site is drawn; the fields are those of `compiler.ir.Site`."""
+
+    support: Support
+    constraint: Literal["ordered", "positive_ordered"] | None = None
+    lower: Expression | None = None
+    upper: Expression | None = None
+    truncated: bool = False
+    lowered: bool = False
+    noncentered: bool = False
+    marginalized: bool = False
+
+
+def resolve_modifiers(
+    statement: nodes.Sample,
+    resolved: ResolvedDistribution,
+    expressions: Expressions,
+    scope: Scope,
+    observed: bool,
+    predicting: bool,
+) -> Modifiers | None:
+    """Return the site's modifiers; None where one is wrong, once told."""
+    found = Modifiers(resolved.support)
+    fine = True
+    if statement.type is not None:
+        fine &= _declared(statement, resolved, found, scope)
+    for modifier in statement.modifiers:
+        match modifier.kind:
+            case "truncated":
+                fine &= _truncated(modifier, resolved, found, expressions, scope)
+            case "reparam":
+                fine &= _reparam(modifier, resolved, found, scope, observed or predicting)
+            case "marginalize":
+                fine &= _marginalize(modifier, resolved, found, scope, observed or predicting)
+            case _:
+                scope.diagnostics.report(
+                    "PPL003",
+                    modifier.span,
+                    f"{NOT_YET[modifier.kind]} is not compiled yet",
+                    "leave it away",
+                )
+                fine = False
+    if resolved.row.name == "Flat":
+        fine &= _flat(statement, resolved, found, scope, observed or predicting)
+    if found.noncentered and (found.truncated or found.constraint):
+        _refuse(scope, statement, "`reparam noncentered` does not go with bounds or `ordered`")
+        fine = False
+    bounds = [b for b in (found.lower, found.upper) if b is not None]
+    found.lowered = any(b.type.random for b in bounds) or (
+        resolved.row.name == "Uniform" and resolved.random and not observed and not predicting
+    )
+    if found.lowered and fine and not observed and not predicting:
+        return _lowered(statement, resolved, found, scope)
+    found.lowered = False
+    return found if fine else None
+
+
+def _lowered(
+    statement: nodes.Sample, resolved: ResolvedDistribution, found: Modifiers, scope: Scope
+) -> Modifiers:
+    if resolved.row.name == "Uniform":
+        arguments = resolved.distribution.arguments
+        found.lower, found.upper = arguments["low"], arguments["high"]
+    scope.diagnostics.report(
+        "PPL042",
+        statement.distribution.span,
+        f"the bounds of `{statement.name.text}` depend on latents, so it is drawn on a fixed "
+        "range and moved to them",
+        "nothing to do: the density stays as written; `--silence PPL042` hides this note",
+    )
+    return found
+
+
+def _refuse(scope: Scope, statement: nodes.Sample, message: str, remedy: str = "") -> None:
+    scope.diagnostics.report(
+        "PPL035", statement.span, message, remedy or "leave one of the two away"
+    )
+
+
+def _declared(
+    statement: nodes.Sample, resolved: ResolvedDistribution, found: Modifiers, scope: Scope
+) -> bool:
+    declared = statement.type
+    assert declared is not None
+    kind = declared.kind.text
+    if kind in ("ordered", "positive_ordered"):
+        if resolved.own or not statement.dims or resolved.row.element != "real":
+            scope.diagnostics.report(
+                "PPL033",
+                declared.span,
+                f"`{kind}` orders a vector of draws of a distribution of single numbers",
+                f"write `{statement.name.text}[k] : {kind} ~ Normal(0, 1)`",
+            )
+            return False
+        found.constraint = "ordered" if kind == "ordered" else "positive_ordered"
+        found.support = Support(kind=found.constraint)
+        return True
+    if kind == resolved.support.kind:
+        return True
+    if kind not in ("real", "int"):
+        scope.diagnostics.report(
+            "PPL033",
+            declared.span,
+            f"a draw of {resolved.row.name} is not `{kind}`",
+            "types of sites are real, int, ordered and positive_ordered",
+        )
+        return False
+    if kind != resolved.row.element:
+        scope.diagnostics.report(
+            "PPL033",
+            declared.span,
+            f"{resolved.row.name} draws {resolved.row.element} values, not `{kind}`",
+            "take the type away, or choose another distribution",
+        )
+        return False
+    for bound in declared.bounds:
+        value = constant(bound.value)
+        side = found.support.lower if bound.operator[0] == ">" else found.support.upper
+        implied = (
+            value is not None
+            and side is not None
+            and (side >= value if bound.operator[0] == ">" else side <= value)
+        )
+        if not implied:
+            word = "lower" if bound.operator[0] == ">" else "upper"
+            scope.diagnostics.report(
+                "PPL033",
+                bound.span,
+                f"{resolved.row.name} is not held to this bound",
+                f"write `~ {resolved.row.name}(…) truncated({word} = …)`",
+            )
+            return False
+    return True
+
+
+def _truncated(
+    modifier: nodes.Modifier,
+    resolved: ResolvedDistribution,
+    found: Modifiers,
+    expressions: Expressions,
+    scope: Scope,
+) -> bool:
+    row = resolved.row
+    if not row.truncatable:
+        scope.diagnostics.report(
+            "PPL035",
+            modifier.span,
+            f"{row.name} cannot be truncated: its distribution function is not at hand",
+            "choose a distribution that has one, such as Normal, Cauchy or Exponential",
+        )
+        return False
+    for keyword in modifier.keywords:
+        if keyword.name.text not in ("lower", "upper"):
+            scope.diagnostics.report(
+                "PPL035",
+                keyword.span,
+                f"`truncated` has no argument `{keyword.name.text}`",
+                "write `truncated(lower = a, upper = b)`, or one of the two",
+            )
+            return False
+        bound = expressions.resolve(keyword.value, scope)
+        if bound is None:
+            return False
+        if keyword.name.text == "lower":
+            found.lower = bound
+        else:
+            found.upper = bound
+    found.truncated = True
+    return _bounds_in_order(modifier.span, found, scope) and _narrow(found)
+
+
+def _narrow(found: Modifiers) -> bool:
+    def tighter(a: float | None, bound: Expression | None, pick: str) -> float | None:
+        if not isinstance(bound, Constant):
+            return a
+        value = float(bound.value)
+        return value if a is None else max(a, value) if pick == "lower" else min(a, value)
+
+    open_bounds = any(
+        b is not None and not isinstance(b, Constant) for b in (found.lower, found.upper)
+    )
+    found.support = found.support.model_copy(
+        update={
+            "lower": tighter(found.support.lower, found.lower, "lower"),
+            "upper": tighter(found.support.upper, found.upper, "upper"),
+            "open_bounds": found.support.open_bounds or open_bounds,
+        }
+    )
+    return True
+
+
+def _bounds_in_order(span: nodes.Span, found: Modifiers, scope: Scope) -> bool:
+    low, high = found.lower, found.upper
+    if (
+        isinstance(low, Constant)
+        and isinstance(high, Constant)
+        and float(low.value) >= float(high.value)
+    ):
+        scope.diagnostics.report(
+            "PPL034",
+            span,
+            f"the lower bound {low.value} is not below the upper bound {high.value}",
+            "write the smaller bound as `lower`",
+        )
+        return False
+    return True
+
+
+def _flat(
+    statement: nodes.Sample,
+    resolved: ResolvedDistribution,
+    found: Modifiers,
+    scope: Scope,
+    not_latent: bool,
+) -> bool:
+    if not_latent:
+        _refuse(
+            scope,
+            statement,
+            "nothing can be drawn from `Flat`, which is no proper distribution",
+            "use Flat only as the prior of a latent site",
+        )
+        return False
+    arguments = resolved.distribution.arguments
+    found.lower, found.upper = arguments.get("lower"), arguments.get("upper")
+    return _bounds_in_order(statement.distribution.span, found, scope)
+
+
+def _reparam(
+    modifier: nodes.Modifier,
+    resolved: ResolvedDistribution,
+    found: Modifiers,
+    scope: Scope,
+    not_latent: bool,
+) -> bool:
+    kind = modifier.argument.text if modifier.argument is not None else ""
+    row = resolved.row
+    message = remedy = ""
+    if kind not in ("noncentered", "centered"):
+        message = f"there is no reparam `{kind}`"
+        remedy = "write `reparam noncentered`"
+    elif not_latent:
+        message = "`reparam` changes how a latent site is drawn, and this is not one"
+        remedy = "leave it away"
+    elif row.loc_scale is None or row.loc_scale.scale not in resolved.distribution.arguments:
+        message = f"{row.name} has no location and scale to take apart"
+        remedy = "use it with Normal, StudentT, Cauchy, Laplace and their like"
+    if message:
+        scope.diagnostics.report("PPL035", modifier.span, message, remedy)
+        return False
+    found.noncentered = kind == "noncentered"
+    return True
+
+
+def _marginalize(
+    modifier: nodes.Modifier,
+    resolved: ResolvedDistribution,
+    found: Modifiers,
+    scope: Scope,
+    not_latent: bool,
+) -> bool:
+    row = resolved.row
+    if not_latent:
+        scope.diagnostics.report(
+            "PPL035",
+            modifier.span,
+            "`marginalize` sums out a latent site, and this is not one",
+            "leave it away",
+        )
+        return False
+    if not row.enumerable:
+        scope.diagnostics.report(
+            "PPL052",
+            modifier.span,
+            f"{row.name} cannot be summed out: its values cannot be listed",
+            "Bernoulli, Categorical and Binomial can",
+        )
+        return False
+    found.marginalized = True
+    return True

@@ -1,0 +1,136 @@
+"""Resolves a whole spec; the order of the steps is the order in which names come into being."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePath
+
+from compiler.diagnostics import Diagnostics
+from compiler.ir import Derived, Expression, Location, Program
+from compiler.resolve.blocks import sort_blocks
+from compiler.resolve.declarations import resolve_data, resolve_dims
+from compiler.resolve.expressions import Expressions
+from compiler.resolve.fit import resolve_fit
+from compiler.resolve.functions import Functions
+from compiler.resolve.guides import resolve_guides
+from compiler.resolve.model import Body
+from compiler.resolve.plates import allot_plates
+from compiler.resolve.scope import Scope
+from compiler.resolve.shapes import Sizes, shown
+from compiler.resolve.unused import tell_unused
+from grammar import nodes
+
+
+def resolve(spec: nodes.Spec, diagnostics: Diagnostics) -> Program | None:
+    """Return the IR of a spec; None where there is no model to speak of."""
+    blocks = sort_blocks(spec, diagnostics)
+    if blocks.model is None:
+        return None
+    scope = Scope({}, diagnostics)
+
+    declared = resolve_data(blocks.data, scope)
+    sizes = Sizes({dim.name: dim.size for dim in declared.dims if dim.size is not None})
+    functions = Functions(sizes)
+    expressions = Expressions(sizes, functions.invoke)
+    for definition in blocks.functions:
+        functions.define(definition, scope)
+    for extern in blocks.externs:
+        diagnostics.report(
+            "PPL003", extern.span, "`extern` is not compiled yet", "write the function with `def`"
+        )
+    derived = _resolve_derived(blocks.derive, expressions, scope)
+
+    predict = blocks.predict.body if blocks.predict is not None else ()
+    plates = allot_plates([blocks.model.body, predict], diagnostics)
+    scope.bound_later = {name.text: name.span for name in _names(blocks.model.body)}
+    model = Body(expressions).resolve(blocks.model.body, scope)
+    scope.bound_later = {name.text: name.span for name in _names(predict)}
+    predicted = Body(expressions, predicting=True).resolve(predict, _predict_scope(scope))
+
+    program = Program(
+        name=_model_name(blocks.model, diagnostics.path),
+        path=PurePath(diagnostics.path).name,
+        dims=tuple(dim.model_copy(update={"plate": plates.get(dim.name)}) for dim in declared.dims),
+        data=tuple(declared.data),
+        derived=tuple(derived),
+        functions=tuple(functions.instances),
+        model=model,
+        predict=predicted,
+        max_plate_nesting=-min(plates.values(), default=0),
+    )
+    program = program.model_copy(
+        update={
+            "guides": resolve_guides(
+                blocks.guides, program, _DataExpressions(expressions, scope), diagnostics
+            ),
+            "fit": resolve_fit(blocks.fit, diagnostics),
+        }
+    )
+    tell_unused(program, scope)
+    return program
+
+
+class _DataExpressions:
+    """Resolves the expressions of the guide block, which see data and derived values only."""
+
+    def __init__(self, expressions: Expressions, scope: Scope) -> None:
+        self._expressions = expressions
+        self._scope = Scope(scope.symbols, scope.diagnostics, data_only="an init value")
+
+    def resolve(self, expr: nodes.Expr) -> Expression | None:
+        return self._expressions.resolve(expr, self._scope)
+
+
+def _resolve_derived(
+    block: nodes.DeriveBlock | None, expressions: Expressions, scope: Scope
+) -> list[Derived]:
+    found: list[Derived] = []
+    for statement in block.statements if block is not None else ():
+        value = expressions.resolve(statement.value, scope)
+        symbol = scope.define(statement.name, "derived", None if value is None else value.type)
+        if value is None:
+            symbol.used = True
+            continue
+        if statement.dims:
+            _check_declared(statement, value, expressions, scope)
+        found.append(
+            Derived(name=statement.name.text, value=value, location=Location.of(statement.span))
+        )
+    return found
+
+
+def _check_declared(
+    statement: nodes.Assign, value: Expression, expressions: Expressions, scope: Scope
+) -> None:
+    declared = resolve_dims(statement.dims, scope)
+    if expressions.sizes.unify_all(declared, value.type.event) is None:
+        scope.diagnostics.report(
+            "PPL021",
+            statement.span,
+            f"`{statement.name.text}` is declared with {shown(declared)}, but its value has "
+            f"{shown(value.type.event)}",
+            "correct the brackets, or take them away",
+        )
+
+
+def _predict_scope(scope: Scope) -> Scope:
+    """Return what `predict` sees: everything but the model's own intermediate values."""
+    not_kept = {symbol.name: symbol.span for symbol in scope.of_kind("local")}
+    return Scope(scope.symbols, scope.diagnostics, bound_later=scope.bound_later, not_kept=not_kept)
+
+
+def _names(body: tuple[nodes.Statement | nodes.RecurAssign, ...]) -> Iterator[nodes.Name]:
+    """Yield the names that a body defines, in order."""
+    for statement in body:
+        match statement:
+            case nodes.Plate() | nodes.Recur():
+                yield from _names(statement.body)
+            case _:
+                yield statement.name
+
+
+def _model_name(block: nodes.ModelBlock, path: str) -> str:
+    if block.name is not None:
+        return block.name.text
+    stem = "".join(c if c.isalnum() else "_" for c in PurePath(path).stem)
+    return stem if stem.isidentifier() else "model"

@@ -1,0 +1,161 @@
+"""Names in scope: what each one stands for, and which of them were used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from compiler.diagnostics import Diagnostics, did_you_mean
+from compiler.ir.types import Axis, ValueType
+from compiler.tables.distributions import DISTRIBUTIONS
+from compiler.tables.functions import FUNCTIONS
+from compiler.tables.reserved import why_reserved
+from grammar import nodes
+from grammar.span import Span
+
+SymbolKind = Literal[
+    "dim", "data", "derived", "site", "record", "local", "parameter", "function", "extern"
+]
+
+KIND_WORDS: dict[SymbolKind, str] = {
+    "dim": "a dim",
+    "data": "data",
+    "derived": "a derived value",
+    "site": "a site",
+    "record": "a recorded value",
+    "local": "a value of the model",
+    "parameter": "a parameter of the function",
+    "function": "a function",
+    "extern": "a function",
+}
+
+
+@dataclass(slots=True)
+class Symbol:
+    """What a name stands for.
+
+    Attributes:
+        name: The name.
+        kind: What sort of thing it is.
+        span: Where it was defined.
+        type: Type of the value as seen where it was defined; its `batch` are the plates around
+            the definition over which it varies.
+        used: Whether anything read it.
+        minibatched: Whether it was computed from a minibatch, so that it exists only inside the
+            plates in `type.batch`.
+    """
+
+    name: str
+    kind: SymbolKind
+    span: Span
+    type: ValueType = field(default_factory=lambda: ValueType(element="real"))
+    used: bool = False
+    minibatched: frozenset[str] = frozenset()
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """All axes of the stored value: plates first, then event axes."""
+        return (*self.type.batch, *self.type.event)
+
+
+@dataclass
+class Scope:
+    """The names visible at a place, and the plates around it.
+
+    Attributes:
+        symbols: All names of the program so far; shared by all scopes of one program.
+        diagnostics: Where mistakes are told.
+        plates: Active plates, outermost first, with the size of their minibatch or None.
+        data_only: Whether latents may not be read here, and what the place is called.
+        bound_later: Names that the program defines further down, for a better message.
+        not_kept: Names of the model that are not there any more once it has been fitted.
+    """
+
+    symbols: dict[str, Symbol]
+    diagnostics: Diagnostics
+    plates: dict[str, int | None] = field(default_factory=dict)
+    data_only: str | None = None
+    bound_later: dict[str, Span] = field(default_factory=dict)
+    not_kept: dict[str, Span] = field(default_factory=dict)
+
+    def inside(self, plate: str, minibatch: int | None) -> Scope:
+        """Return the scope inside one more plate."""
+        return replace(self, plates={**self.plates, plate: minibatch})
+
+    def define(self, name: nodes.Name, kind: SymbolKind, value: ValueType | None = None) -> Symbol:
+        """Enter a name, telling of a duplicate or a reserved one; return its symbol."""
+        symbol = Symbol(name.text, kind, name.span)
+        if value is not None:
+            symbol.type = value
+        reason = why_reserved(name.text)
+        if reason is not None:
+            self.diagnostics.report(
+                "PPL012",
+                name.span,
+                f"`{name.text}` is {reason}",
+                "choose another name"
+                + (" and point the data at it with --map" if kind == "data" else ""),
+            )
+        before = self.symbols.get(name.text)
+        if before is not None:
+            self.diagnostics.report(
+                "PPL011",
+                name.span,
+                f"`{name.text}` is already {KIND_WORDS[before.kind]}",
+                "names are unique over the whole spec; choose another",
+                [(f"`{name.text}` is defined here", before.span)],
+            )
+        elif kind == "function" and (name.text in DISTRIBUTIONS or name.text in FUNCTIONS):
+            what = "distribution" if name.text in DISTRIBUTIONS else "function"
+            self.diagnostics.report(
+                "PPL011",
+                name.span,
+                f"`{name.text}` is the name of a {what} of the language",
+                "choose another name",
+            )
+        self.symbols[name.text] = symbol
+        return symbol
+
+    def look_up(self, name: nodes.Name, wanted: tuple[SymbolKind, ...]) -> Symbol | None:
+        """Return what a name stands for, marked as used; tell where there is nothing.
+
+        Args:
+            name: The name as written.
+            wanted: The kinds that fit here, the likeliest first, for ranking suggestions.
+        """
+        symbol = self.symbols.get(name.text)
+        if name.text in self.not_kept:
+            self.diagnostics.report(
+                "PPL047",
+                name.span,
+                f"`{name.text}` is not kept after the fit, so `predict` cannot see it",
+                f"write `record {name.text} = …` in the model",
+                [(f"`{name.text}` is defined here", self.not_kept[name.text])],
+            )
+        if symbol is not None:
+            symbol.used = True
+            return symbol
+        if name.text in self.bound_later:
+            self.diagnostics.report(
+                "PPL040",
+                name.span,
+                f"`{name.text}` is used before it is defined",
+                "move its definition above this line",
+                [(f"`{name.text}` is defined here", self.bound_later[name.text])],
+            )
+            return None
+        groups = [[s.name for s in self.of_kind(kind)] for kind in wanted]
+        guess = did_you_mean(name.text, *groups, [s.name for s in self.symbols.values()])
+        declared = "declare it in the data block, or define it above this line"
+        self.diagnostics.report(
+            "PPL010",
+            name.span,
+            f"`{name.text}` is not defined",
+            f"did you mean `{guess}`?" if guess else declared,
+        )
+        return None
+
+    def of_kind(self, kind: SymbolKind) -> Iterator[Symbol]:
+        """Iterate over the symbols of one kind."""
+        return (symbol for symbol in self.symbols.values() if symbol.kind == kind)

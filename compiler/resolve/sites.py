@@ -1,0 +1,285 @@
+"""Resolves one `~` statement: what is drawn, over which dims, observed or latent, and how."""
+
+from __future__ import annotations
+
+from compiler.ir import Location, Site, Support, ValueType
+from compiler.ir.types import Axis
+from compiler.resolve.declarations import resolve_dims
+from compiler.resolve.distributions import ResolvedDistribution, resolve_distribution
+from compiler.resolve.expressions import Expressions
+from compiler.resolve.modifiers import Modifiers, resolve_modifiers
+from compiler.resolve.scope import Scope, Symbol
+from compiler.resolve.shapes import shown
+from grammar import nodes
+
+
+def resolve_site(
+    statement: nodes.Sample, expressions: Expressions, scope: Scope, predicting: bool
+) -> Site | None:
+    """Return the resolved site, its name entered into the scope; None where it is unusable."""
+    name = statement.name.text
+    resolved = resolve_distribution(statement.distribution, expressions, scope)
+    data = scope.symbols.get(name)
+    observed = data is not None and data.kind == "data"
+    dims = resolve_dims(statement.dims, scope)
+    if data is not None and observed:
+        data.used = True
+        if predicting:
+            scope.diagnostics.report(
+                "PPL011",
+                statement.name.span,
+                f"`{name}` is data; `predict` draws something new",
+                f"choose another name, such as `{name}_rep`",
+                [(f"`{name}` is declared here", data.span)],
+            )
+            return None
+    if resolved is None:
+        if not observed:
+            _define_failed(statement, dims, scope)
+        return None
+    if data is not None and observed:
+        event = _observed_event(statement, data, resolved, dims, expressions, scope)
+    else:
+        event = _latent_event(statement, resolved, dims, expressions, scope)
+    modifiers = resolve_modifiers(statement, resolved, expressions, scope, observed, predicting)
+    if event is None or modifiers is None:
+        if not observed:
+            _define_failed(statement, dims, scope)
+        return None
+    if data is not None and observed and not _data_fits(statement, data, resolved, scope):
+        return None
+    site = Site(
+        name=name,
+        observed=observed,
+        predicted=predicting,
+        distribution=resolved.distribution,
+        element=resolved.row.element,
+        plates=tuple(scope.plates),
+        event=event,
+        support=modifiers.support,
+        constraint=modifiers.constraint,
+        lower=modifiers.lower,
+        upper=modifiers.upper,
+        truncated=modifiers.truncated,
+        lowered=modifiers.lowered,
+        noncentered=modifiers.noncentered,
+        marginalized=modifiers.marginalized,
+        base_name=_base_name(name, modifiers, scope),
+        location=Location.of(statement.span),
+    )
+    if not observed:
+        _define(statement.name, site, resolved, scope)
+    return site
+
+
+def _base_name(name: str, modifiers: Modifiers, scope: Scope) -> str | None:
+    if modifiers.noncentered:
+        base = f"{name}_base"
+    elif modifiers.lowered:
+        base = f"{name}_unit"
+    else:
+        return None
+    while base in scope.symbols or base in scope.bound_later:
+        base += "_"
+    return base
+
+
+def _define(name: nodes.Name, site: Site, resolved: ResolvedDistribution, scope: Scope) -> None:
+    symbol = scope.define(
+        name,
+        "site",
+        ValueType(
+            element=site.element,
+            batch=site.plates,
+            event=site.event,
+            random=True,
+            index_of=resolved.index_of,
+            support=site.support,
+        ),
+    )
+    symbol.minibatched = frozenset(p for p, size in scope.plates.items() if size is not None)
+    if site.predicted:
+        symbol.used = True
+
+
+def _define_failed(statement: nodes.Sample, dims: tuple[Axis, ...], scope: Scope) -> None:
+    """Enter a site that failed, so that its uses are not told of, too."""
+    symbol = scope.define(
+        statement.name,
+        "site",
+        ValueType(
+            element="real",
+            batch=tuple(scope.plates),
+            event=dims,
+            random=True,
+            support=Support(open_bounds=True),
+        ),
+    )
+    symbol.used = True
+
+
+# --- event dims -------------------------------------------------------------------------------
+
+
+def _latent_event(
+    statement: nodes.Sample,
+    resolved: ResolvedDistribution,
+    dims: tuple[Axis, ...],
+    expressions: Expressions,
+    scope: Scope,
+) -> tuple[Axis, ...] | None:
+    name = statement.name.text
+    for dim in dims:
+        if dim in scope.plates:
+            scope.diagnostics.report(
+                "PPL028",
+                statement.name.span,
+                f"`{name}` has `{dim}` in brackets inside `plate {dim}`",
+                f"a plate already draws one `{name}` per {dim}: take `{dim}` out of the brackets",
+            )
+            return None
+    if not dims:
+        if resolved.left:
+            full = shown((*resolved.left, *resolved.own))
+            scope.diagnostics.report(
+                "PPL021",
+                statement.span,
+                f"`{name}` is a single draw, but its arguments have {shown(resolved.left)}",
+                f"write `{name}{full} ~ …`, or draw it inside a plate",
+            )
+            return None
+        return resolved.own
+    rank = len(resolved.own)
+    left, own = dims[: len(dims) - rank], dims[len(dims) - rank :]
+    if len(dims) < rank or expressions.sizes.unify_all(own, resolved.own) is None:
+        scope.diagnostics.report(
+            "PPL021",
+            statement.name.span,
+            f"a draw of {resolved.row.name} has {shown(resolved.own)} here, but `{name}` is "
+            f"declared with {shown(dims)}",
+            f"write `{name}{shown(resolved.own)} ~ …`, with further dims in front",
+        )
+        return None
+    return _checked_left(statement, left, resolved, expressions, scope) and dims
+
+
+def _checked_left(
+    statement: nodes.Sample,
+    left: tuple[Axis, ...],
+    resolved: ResolvedDistribution,
+    expressions: Expressions,
+    scope: Scope,
+) -> bool | None:
+    if expressions.sizes.align(resolved.left, left) is None:
+        scope.diagnostics.report(
+            "PPL036",
+            statement.distribution.span,
+            f"the arguments have {shown(resolved.left)}, which is not among the dims "
+            f"{shown(left)} of `{statement.name.text}`",
+            "dims are matched by name; index the argument, or add the dim in brackets",
+        )
+        return None
+    return True
+
+
+def _observed_event(
+    statement: nodes.Sample,
+    data: Symbol,
+    resolved: ResolvedDistribution,
+    dims: tuple[Axis, ...],
+    expressions: Expressions,
+    scope: Scope,
+) -> tuple[Axis, ...] | None:
+    name = statement.name.text
+    axes = data.type.event
+    for plate in scope.plates:
+        if plate not in axes:
+            scope.diagnostics.report(
+                "PPL045",
+                statement.name.span,
+                f"`{name}` stands in `plate {plate}`, but is declared with {shown(axes)}",
+                f"move it out of `plate {plate}`, or declare `{name}` with that dim",
+                [(f"`{name}` is declared here", data.span)],
+            )
+            return None
+        if axes.count(plate) > 1:
+            scope.diagnostics.report(
+                "PPL028",
+                statement.name.span,
+                f"`{name}` has the dim `{plate}` twice and cannot stand in its plate",
+                "use another dim name for one of its axes",
+            )
+            return None
+    event = tuple(axis for axis in axes if axis not in scope.plates)
+    if dims and expressions.sizes.unify_all(dims, event) is None:
+        scope.diagnostics.report(
+            "PPL021",
+            statement.name.span,
+            f"`{name}` is written with {shown(dims)}, but the data leaves {shown(event)} here",
+            f"write `{name}{shown(event) if event else ''} ~ …`",
+            [(f"`{name}` is declared here", data.span)],
+        )
+        return None
+    rank = len(resolved.own)
+    left, own = event[: len(event) - rank], event[len(event) - rank :]
+    if len(event) < rank or expressions.sizes.unify_all(own, resolved.own) is None:
+        scope.diagnostics.report(
+            "PPL036",
+            statement.distribution.span,
+            f"a draw of {resolved.row.name} has {shown(resolved.own)} here, but `{name}` has "
+            f"{shown(event)}",
+            "check the dims of the arguments and of the data",
+            [(f"`{name}` is declared here", data.span)],
+        )
+        return None
+    return event if _checked_left(statement, left, resolved, expressions, scope) else None
+
+
+# --- observed values against the distribution -------------------------------------------------
+
+
+def _data_fits(
+    statement: nodes.Sample, data: Symbol, resolved: ResolvedDistribution, scope: Scope
+) -> bool:
+    """Tell where the declared type of the data allows what the distribution cannot produce."""
+    name, row = statement.name.text, resolved.row
+    support, declared = resolved.support, data.type.support
+    if row.element == "int" and data.type.element == "real":
+        if support.kind == "one_hot":
+            return True
+        message = f"{row.name} produces whole numbers, but `{name}` is declared as `real`"
+        remedy = f"declare `{name} : {_declaration(support)}`"
+    elif support.kind not in ("real", "integer", "boolean"):
+        return True
+    elif _beyond(declared, support) and not (
+        data.type.index_of is not None and data.type.index_of == resolved.index_of
+    ):
+        message = f"{row.name} does not produce every value that `{name}` is declared to have"
+        element = "real" if row.element == "real" else "int"
+        remedy = f"declare `{name} : {_declaration(support, element)}`"
+    else:
+        return True
+    scope.diagnostics.report(
+        "PPL032",
+        statement.name.span,
+        message,
+        remedy,
+        [(f"`{name}` is declared here", data.span)],
+    )
+    return False
+
+
+def _beyond(declared: Support, support: Support) -> bool:
+    low = support.lower is not None and (declared.lower is None or declared.lower < support.lower)
+    high = support.upper is not None and (declared.upper is None or declared.upper > support.upper)
+    return low or high
+
+
+def _declaration(support: Support, element: str = "int") -> str:
+    low = None if support.lower is None else f"{support.lower:g}"
+    high = None if support.upper is None else f"{support.upper:g}"
+    if low is not None and high is not None:
+        return f"{element} in {low} .. {high}"
+    if low is not None:
+        return f"{element} {'>' if element == 'real' else '>='} {low}"
+    return f"{element} < {high}" if high is not None else element

@@ -1,0 +1,190 @@
+"""The IR verifier: holds what every pass may rely on; run on IR files, and by tests on all IR.
+
+An IR file is as untrusted as a spec, so this is also what keeps anything but checked identifiers
+and known functions out of the emitted Python.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from compiler.diagnostics import Diagnostics
+from compiler.ir import (
+    Apply,
+    Assignment,
+    Expression,
+    FactorTerm,
+    IndexAt,
+    Invoke,
+    Items,
+    PlateBlock,
+    Program,
+    Range,
+    Recorded,
+    Reference,
+    Site,
+    Statement,
+)
+from compiler.ir.program import statements
+from compiler.tables.distributions import DISTRIBUTIONS
+from compiler.tables.families import FAMILIES
+from compiler.tables.functions import FUNCTIONS, OPERATORS
+from compiler.tables.inits import INITS
+from compiler.tables.reserved import why_reserved
+
+_AXIS = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\[-?\d*:-?\d*\])*(\+[A-Za-z0-9_\[\]:-]+)*", re.ASCII)
+_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", re.ASCII)
+_FILE = re.compile(r"[^\x00-\x1f\x7f\u2028\u2029\"\\]*")
+
+
+def verify(program: Program, diagnostics: Diagnostics) -> None:
+    """Report everything in which a program is not well formed, as PPL002."""
+    for problem in problems(program):
+        diagnostics.report(
+            "PPL002", None, f"the IR is not well formed: {problem}", "write it anew from the spec"
+        )
+
+
+def problems(program: Program) -> Iterator[str]:
+    """Yield, in words, everything in which a program is not well formed."""
+    yield from _names(program)
+    known = _known(program)
+    functions = {function.name for function in program.functions}
+    yield from _body(program.model, program, known, functions)
+    yield from _body(program.predict, program, known, functions)
+    for derived in program.derived:
+        yield from _expression(derived.value, known, functions)
+    for function in program.functions:
+        local = {*function.parameters, *(statement.name for statement in function.body)}
+        dims = {dim.name for dim in program.dims}
+        for expr in (function.result, *(statement.value for statement in function.body)):
+            yield from _expression(expr, local | dims, functions)
+    yield from _guides(program, known, functions)
+
+
+def _names(program: Program) -> Iterator[str]:
+    if not _FILE.fullmatch(program.path):
+        yield "the path holds a control character or a quote"
+    names = [
+        program.name,
+        *(dim.name for dim in program.dims),
+        *(data.name for data in program.data),
+        *(derived.name for derived in program.derived),
+        *(guide.name for guide in program.guides),
+        *(part.name for guide in program.guides for part in guide.parts),
+    ]
+    for function in program.functions:
+        names += [function.name, function.spec_name, *function.parameters]
+        names += [statement.name for statement in function.body]
+    for statement in (*statements(program.model), *statements(program.predict)):
+        if isinstance(statement, PlateBlock):
+            names.append(statement.dim)
+        elif isinstance(statement, Site | Assignment | Recorded | FactorTerm):
+            names.append(statement.name)
+            if isinstance(statement, Site) and statement.base_name is not None:
+                names.append(statement.base_name)
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name, re.ASCII):
+            yield f"{name!r} is not a name"
+    for name in {*names[1:]} - {guide.name for guide in program.guides}:
+        reason = why_reserved(name)
+        if reason is not None and not any(
+            name == part.name for guide in program.guides for part in guide.parts
+        ):
+            yield f"{name!r} is {reason}"
+
+
+def _known(program: Program) -> set[str]:
+    found = {dim.name for dim in program.dims} | {data.name for data in program.data}
+    found |= {derived.name for derived in program.derived}
+    for statement in (*statements(program.model), *statements(program.predict)):
+        if isinstance(statement, Site | Assignment | Recorded):
+            found.add(statement.name)
+    return found
+
+
+def _body(
+    body: Iterable[Statement], program: Program, known: set[str], functions: set[str]
+) -> Iterator[str]:
+    plates = {dim.name for dim in program.dims if dim.plate is not None}
+    for statement in statements(tuple(body)):
+        match statement:
+            case PlateBlock(dim=dim):
+                if dim not in plates:
+                    yield f"the plate {dim!r} has no number"
+            case Site():
+                yield from _site(statement, program, known, functions)
+            case Assignment(value=value) | Recorded(value=value) | FactorTerm(value=value):
+                yield from _expression(value, known, functions)
+
+
+def _site(site: Site, program: Program, known: set[str], functions: set[str]) -> Iterator[str]:
+    row = DISTRIBUTIONS.get(site.distribution.name)
+    if row is None:
+        yield f"{site.distribution.name!r} is no distribution"
+        return
+    parameters = {parameter.name for parameter in row.parameters}
+    for name, argument in site.distribution.arguments.items():
+        if name not in parameters:
+            yield f"{row.name} has no parameter {name!r}"
+        yield from _expression(argument, known, functions)
+    for bound in (site.lower, site.upper):
+        if bound is not None:
+            yield from _expression(bound, known, functions)
+    if site.observed and site.name not in {data.name for data in program.data}:
+        yield f"{site.name!r} is observed but not in the data"
+    if (site.noncentered or site.lowered) != (site.base_name is not None):
+        yield f"{site.name!r} needs a base site exactly if it is drawn through one"
+    yield from _axes((*site.plates, *site.event))
+
+
+def _axes(axes: Iterable[object]) -> Iterator[str]:
+    for axis in axes:
+        if isinstance(axis, str) and not _AXIS.fullmatch(axis):
+            yield f"{axis!r} is not an axis"
+
+
+def _expression(expr: Expression, known: set[str], functions: set[str]) -> Iterator[str]:
+    yield from _axes((*expr.type.batch, *expr.type.event))
+    match expr:
+        case Reference(name=name, plates=plates, event=event):
+            if name not in known:
+                yield f"{name!r} is read but not defined"
+            yield from _axes((*plates, *event))
+        case Apply(function=function, arguments=arguments, options=options):
+            if function not in OPERATORS and function not in FUNCTIONS:
+                yield f"{function!r} is no function"
+            for part in (*arguments, *options.values()):
+                yield from _expression(part, known, functions)
+        case Invoke(function=function, arguments=arguments):
+            if function not in functions:
+                yield f"{function!r} is no function of the spec"
+            for part in arguments:
+                yield from _expression(part, known, functions)
+        case Items(items=items):
+            for part in items:
+                yield from _expression(part, known, functions)
+        case IndexAt(base=base, indices=indices):
+            yield from _expression(base, known, functions)
+            for index in indices:
+                if not isinstance(index, Range):
+                    yield from _expression(index, known, functions)
+
+
+def _guides(program: Program, known: set[str], functions: set[str]) -> Iterator[str]:
+    for guide in program.guides:
+        for part in guide.parts:
+            if part.kind == "callable":
+                paths = [part.path, part.median]
+                yield from (f"{p!r} is no path" for p in paths if p and not _PATH.fullmatch(p))
+                continue
+            if part.family not in FAMILIES:
+                yield f"{part.family!r} is no guide family"
+            if part.init is not None:
+                if part.init.name not in INITS:
+                    yield f"{part.init.name!r} is no init strategy"
+                if part.init.path is not None and not _PATH.fullmatch(part.init.path):
+                    yield f"{part.init.path!r} is no path"
+            for value in part.values:
+                yield from _expression(value.value, known, functions)

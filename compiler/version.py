@@ -1,0 +1,3 @@
+"""The version of pplc."""
+
+VERSION = "0.1.0"

@@ -50,9 +50,14 @@ def compile_file(path: str | Path, *, silenced: frozenset[str] = frozenset()) ->
     text = read_file(Path(path), diagnostics)
     if text is None:
         return Compilation(None, diagnostics)
+    return compile_source(text, str(path), silenced=silenced)
+
+
+def compile_source(text: str, path: str, *, silenced: frozenset[str] = frozenset()) -> Compilation:
+    """Compile a text that is a spec or an IR file, as its first character tells."""
     if text.lstrip().startswith("{"):
-        return _compile_ir(text, Diagnostics(str(path), text, silenced))
-    return compile_text(text, str(path), silenced=silenced)
+        return _compile_ir(text, Diagnostics(path, text, silenced))
+    return compile_text(text, path, silenced=silenced)
 
 
 def parse_text(text: str, diagnostics: Diagnostics) -> Spec | None:

@@ -58,7 +58,6 @@ def _formatted(path: str) -> tuple[str, str]:
     """
     from grammar.format import format_spec
 
-
     spec = source(path)
     with syntax_errors(spec):
         new = format_spec(spec.text, spec.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import click
 from compiler.cli.files import replace
 from compiler.cli.guard import OK, Guarded
 from compiler.cli.report import failure
+from compiler.tables.reserved import why_reserved
 
 _STARTER = """\
 # Regression with groups: replace the names by yours, then `pplc check {path}`.
@@ -63,9 +65,9 @@ def command(path: str) -> int:
     """
     if Path(path).exists():
         raise failure("PPL098", path, "the file exists already", "give a new name")
-    name = "".join(c if c.isascii() and c.isalnum() else "_" for c in Path(path).stem).lower()
-    if not name[:1].isalpha():
-        name = f"model_{name}"
+    name = re.sub("[^a-z0-9]+", "_", Path(path).stem.lower())
+    if not name[:1].isalpha() or why_reserved(name):
+        name = f"model_{name}".rstrip("_")
     replace(path, _STARTER.format(path=path, name=name).encode())
     click.echo(f"wrote {path}; next: pplc check {path}")
     return OK

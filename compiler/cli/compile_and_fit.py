@@ -1,0 +1,167 @@
+"""`compile-and-fit`, or `pplc fit`: from a spec and data to a posterior in a folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from compiler.cli.guard import OK, Guarded
+from compiler.cli.options import silence
+from compiler.cli.report import show
+from compiler.cli.specs import compilation
+
+
+def _sizes(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, int]:
+    del context, parameter
+    sizes = {}
+    for value in values:
+        dim, equals, size = (part.strip() for part in value.partition("="))
+        if not (dim and equals and size.isascii() and size.isdecimal() and int(size) > 0):
+            raise click.BadParameter(f"{value!r} is not of the form DIM=N, with a whole number N")
+        sizes[dim] = int(size)
+    return sizes
+
+
+@click.command(
+    "compile-and-fit",
+    cls=Guarded,
+    short_help="Compile a spec, fit it to data, save the posterior.",
+    examples=(
+        "compile-and-fit eight_schools.ppl --data schools.json",
+        "compile-and-fit radon.ppl --data radon.csv --map y=log_radon --out radon-posterior",
+        "compile-and-fit model.ppl --data X.npz --data y.csv --guide quick --steps 2000",
+    ),
+)
+@click.argument("spec", metavar="SPEC")
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="FILE",
+    help="JSON, CSV, Parquet or npz, by the file's ending; may be repeated.",
+)
+@click.option(
+    "--map",
+    "mapped",
+    multiple=True,
+    metavar="NAME=COLUMN",
+    help="Read the spec's variable NAME from this column or key; "
+    "NAME=COLUMN,COLUMN,… for the columns of a matrix. May be repeated.",
+)
+@click.option(
+    "--set",
+    "sizes",
+    multiple=True,
+    metavar="DIM=N",
+    callback=_sizes,
+    help="Set the size of a dim that the data does not tell; may be repeated.",
+)
+@click.option("--guide", metavar="NAME", help="Which of the spec's guides; the first by default.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of all random numbers.")
+@click.option("--steps", type=click.IntRange(1), help="Gradient steps.")
+@click.option("--draws", type=click.IntRange(2), help="Draws of the posterior to keep.")
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    metavar="NAME",
+    help="Where to compute: cpu, cuda, cuda:1, ….",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float64", "float32"]),
+    default="float64",
+    show_default=True,
+    help="Floating type of all values.",
+)
+@click.option("--out", metavar="DIR", help="Folder of the results; SPEC's name + -fit by default.")
+@click.option(
+    "--no-reweight", is_flag=True, help="Keep the guide's own draws, without importance weights."
+)
+@click.option(
+    "--log-likelihood", is_flag=True, help="Save the pointwise log likelihood, for LOO and WAIC."
+)
+@click.option(
+    "--allow-callables",
+    is_flag=True,
+    help="Let the spec import the Python functions that it names.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How the summary is printed.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only: no progress, no summary.")
+@silence
+def command(
+    spec: str,
+    data: tuple[str, ...],
+    mapped: tuple[str, ...],
+    sizes: dict[str, int],
+    guide: str | None,
+    seed: int | None,
+    steps: int | None,
+    draws: int | None,
+    device: str,
+    dtype: str,
+    out: str | None,
+    no_reweight: bool,
+    log_likelihood: bool,
+    allow_callables: bool,
+    form: str,
+    quiet: bool,
+    silenced: frozenset[str],
+) -> int:
+    """Compile SPEC, fit it to the data, and save the posterior to a folder.
+
+    The folder holds the posterior for ArviZ (posterior.nc), the Pyro module that was run
+    (module.py), the summary, the settings and the IR. SPEC is a .ppl file, an IR file (.json), or
+    - for standard input. Options go over what the spec's fit block says.
+    """
+    compiled = compilation(spec, silenced)
+    compiled.diagnostics.raise_errors()  # before the heavy imports: a bad spec is told at once
+    if not quiet:
+        show([compiled.diagnostics])
+
+    from compiler.binding import parse_mapping
+    from compiler.run import compile_and_fit
+    from compiler.run.output import default_folder, summary_record
+    from compiler.run.show import show_fit
+
+    try:
+        mapping = parse_mapping(mapped)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--map") from None
+    assert compiled.program is not None
+    program = compiled.program
+    folder = Path(out) if out else default_folder(program.path, program.name)
+    fit = compile_and_fit(
+        compiled,
+        list(data),
+        out=folder,
+        guide=guide,
+        seed=seed,
+        steps=steps,
+        draws=draws,
+        device=device,
+        dtype=dtype,
+        sizes=sizes,
+        mapping=mapping,
+        reweight=not no_reweight,
+        log_likelihood=log_likelihood,
+        allow_callables=allow_callables,
+        progress=not quiet,
+    )
+    if form == "json":
+        click.echo(
+            json.dumps({"out": str(folder), **summary_record(fit)}, indent=2, ensure_ascii=False)
+        )
+    elif not quiet:
+        show_fit(fit, folder=folder)
+    return OK

@@ -1,0 +1,276 @@
+"""The way from a checked program and data to a fit, step by step."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import xarray as xr
+
+from autoguide_core import FitResult, fit
+from autoguide_core.engine.isolation import own_randomness, own_store
+from compiler.binding import BoundData, bind
+from compiler.diagnostics import Diagnostics, did_you_mean
+from compiler.emit import emit_module
+from compiler.emit.guide import guide_function_name
+from compiler.ir import Guide, Program
+from compiler.ir.queries import minibatches
+from compiler.resolve.auto_guide import auto_guide
+from compiler.run.axes import observed_variables, posterior_variables, predicted_variables
+from compiler.run.blame import told_in_the_spec
+from compiler.run.callables import check_callables, importable_beside
+from compiler.run.result import Fit
+from compiler.run.inference_data import data_dataset, draws_dataset, inference_data
+from compiler.run.module import EmittedModule, load_module
+from compiler.run.numeric import DTYPES, check_numeric, numeric
+from compiler.run.posterior import Posterior, sample_posterior
+from compiler.run.predictive import Predictor
+from compiler.run.progress import progress_bar
+from compiler.run.record import data_hashes, machine, text_hash, versions
+from compiler.run.settings import RunSettings, run_settings
+
+
+def fit_program(
+    program: Program,
+    data: Any,
+    *,
+    diagnostics: Diagnostics,
+    guide: str | None = None,
+    seed: int | None = None,
+    steps: int | None = None,
+    draws: int | None = None,
+    device: str = "cpu",
+    dtype: str = "float64",
+    sizes: Mapping[str, int] | None = None,
+    mapping: Mapping[str, str] | None = None,
+    reweight: bool = True,
+    log_likelihood: bool = False,
+    allow_callables: bool = False,
+    progress: bool = True,
+    **settings: Any,
+) -> Fit:
+    """Fit a program to data.
+
+    Args:
+        program: A resolved and checked program.
+        data: Files or objects in memory: one, or a list of several; None for none.
+        diagnostics: What was told of the program; more is told to it.
+        guide: Name of the guide; the program's first by default.
+        seed: Seed of every random number; the spec's, or 0.
+        steps: Gradient steps; the spec's, or the engine's default.
+        draws: Draws of the posterior to keep; the spec's, or the default.
+        device: Where to compute.
+        dtype: `float64` or `float32`.
+        sizes: Sizes of dims.
+        mapping: From a column or key of the data to the spec's name.
+        reweight: Whether draws may be re-weighted by Pareto-smoothed importance sampling.
+        log_likelihood: Whether to keep the pointwise log likelihood, for model comparison.
+        allow_callables: Whether the spec may import Python code.
+        progress: Whether to show a progress bar where there is a terminal.
+        **settings: Other settings of the `fit` block, over the spec's.
+
+    Returns:
+        The fit.
+
+    Raises:
+        SpecError: If the data, a setting or the fit itself is at fault.
+    """
+    # Settings that cannot be met are told before anything is computed.
+    chosen = _choose_guide(program, guide, diagnostics)
+    check_numeric(dtype, device, diagnostics)
+    run = run_settings(
+        program,
+        {**settings, "seed": seed, "steps": steps, "draws": draws},
+        guide=chosen.name,
+        reweight=reweight,
+        dtype=dtype,
+        device=device,
+        diagnostics=diagnostics,
+    )
+    with importable_beside(program.path):
+        check_callables(program, chosen, allow_callables, diagnostics)
+        diagnostics.raise_errors()
+        assert run is not None
+        with numeric(dtype, device), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch and Pyro, about how they are used
+            # Data become tensors, the program becomes a module; they meet in the environment.
+            bound = bind(
+                program,
+                data,
+                mapping=mapping,
+                sizes=sizes,
+                dtype=DTYPES[dtype],
+                device=device,
+                diagnostics=diagnostics,
+            )
+            if chosen.auto:
+                chosen = auto_guide(program, bound.sizes, chosen.location)
+                program = program.model_copy(update={"guides": (chosen,)})
+            source = emit_module(program, guide=chosen.name)
+            module = load_module(source, program.path)
+            fitting = _Fitting(module, program, chosen, bound, run, diagnostics)
+            fitted = fitting.fit(progress)
+            posterior = fitting.draw(fitted)
+            groups = fitting.groups(posterior, log_likelihood)
+    record = {
+        "spec": program.path,
+        "model": program.name,
+        "settings": run.as_record(),
+        "method": fitted.method,
+        "sizes": bound.sizes,
+        "versions": versions(),
+        "machine": machine(),
+        "hashes": {
+            "spec": text_hash(diagnostics.text),
+            "module": text_hash(source),
+            "data": data_hashes(data, bound.values),
+        },
+    }
+    elbo = xr.Dataset({"elbo": ("step", fitted.elbo)}, coords={"step": fitted.elbo_steps})
+    return Fit(
+        program=program,
+        source=source,
+        data=bound,
+        engine=fitted,
+        posterior=posterior,
+        idata=inference_data({**groups, "fit": elbo}, _attributes(record, fitted, posterior)),
+        record=record,
+        diagnostics=diagnostics,
+        notes=(*bound.notes, *fitted.notes, *posterior.notes),
+    )
+
+
+def _choose_guide(program: Program, name: str | None, diagnostics: Diagnostics) -> Guide:
+    for guide in program.guides:
+        if name in (None, guide.name):
+            return guide
+    names = [guide.name for guide in program.guides]
+    close = did_you_mean(str(name), names)
+    diagnostics.report(
+        "PPL010",
+        None,
+        f"the spec has no guide {name!r}",
+        f"did you mean {close!r}?" if close else f"it has {', '.join(names)}",
+    )
+    return program.guides[0]
+
+
+def _attributes(
+    record: Mapping[str, Any], fitted: FitResult, posterior: Posterior
+) -> dict[str, Any]:
+    return {
+        "inference_library": "pplc",
+        "inference_library_version": record["versions"]["pplc"],
+        "spec": record["spec"],
+        "model": record["model"],
+        "seed": record["settings"]["seed"],
+        "settings": record["settings"],
+        "versions": record["versions"],
+        "converged": fitted.converged,
+        "verdict": fitted.verdict,
+        "khat": "unknown" if posterior.khat is None else posterior.khat,
+        "khat_meaning": posterior.trust,
+        "reweighted": posterior.reweighted,
+    }
+
+
+class _Fitting:
+    """The emitted module with its values: runs the steps that call it.
+
+    Args:
+        module: The emitted module.
+        program: What it was emitted from.
+        guide: The guide to fit.
+        data: The bound data.
+        settings: The settings.
+        diagnostics: Where to tell what goes wrong.
+    """
+
+    def __init__(
+        self,
+        module: EmittedModule,
+        program: Program,
+        guide: Guide,
+        data: BoundData,
+        settings: RunSettings,
+        diagnostics: Diagnostics,
+    ) -> None:
+        self._module = module
+        self._program = program
+        self._guide = guide
+        self._data = data
+        self._settings = settings
+        self._diagnostics = diagnostics
+        self._environment: dict[str, Any] = dict(data.values)
+        if "derive" in module:
+            with self._told("deriving values from the data"):
+                self._environment.update(module.call("derive", self._environment))
+        small = minibatches(program)
+        self._full = {**self._environment, **{f"{dim}_minibatch": None for dim in small}}
+        for dim, count in small.items():
+            self._environment[f"{dim}_minibatch"] = min(count, data.sizes[dim])
+
+    def fit(self, progress: bool) -> FitResult:
+        """Build the guide and fit it."""
+        name = guide_function_name(self._program, self._guide)
+        seed = self._settings.engine.seed
+        with self._told("building the guide"), own_store({}), own_randomness(seed):
+            guide = self._module.call(name, self._environment)
+        with self._told("the fit"), progress_bar(progress) as callback:
+            return fit(
+                self._module.function("model"),
+                guide,
+                (),
+                self._module.arguments("model", self._environment),
+                settings=self._settings.engine,
+                progress=callback,
+            )
+
+    def draw(self, fitted: FitResult) -> Posterior:
+        """Draw from the fitted guide."""
+        tensors = [v for v in self._full.values() if isinstance(v, torch.Tensor)]
+        with self._told("drawing from the posterior"):
+            return sample_posterior(
+                fitted,
+                self._module.function("model"),
+                self._module.arguments("model", self._full),
+                self._guide,
+                self._settings,
+                data_size=sum(tensor.numel() for tensor in tensors),
+            )
+
+    def groups(self, posterior: Posterior, log_likelihood: bool) -> dict[str, xr.Dataset]:
+        """Return everything that was drawn and bound, by InferenceData's groups."""
+        program, data = self._program, self._data
+        predictor = Predictor(self._module, program, self._full, self._settings.engine.seed + 3)
+        groups = {
+            "posterior": draws_dataset(posterior.draws, posterior_variables(program), program, data)
+        }
+        observed = observed_variables(program)
+        with self._told("the posterior predictive"):
+            if observed and posterior.draws:
+                replicates = predictor.replicates(posterior.draws, posterior.latents)
+                groups["posterior_predictive"] = draws_dataset(replicates, observed, program, data)
+            if observed and log_likelihood:
+                scores = predictor.log_likelihood(posterior.draws, posterior.latents)
+                groups["log_likelihood"] = draws_dataset(
+                    scores, [variable.scored for variable in observed], program, data
+                )
+            if "predict" in self._module and posterior.draws:
+                predictions = predictor.predictions(posterior.draws)
+                groups["predictions"] = draws_dataset(
+                    predictions, predicted_variables(program), program, data
+                )
+        if posterior.log_density is not None:
+            density = posterior.log_density[None].cpu().numpy()
+            groups["sample_stats"] = xr.Dataset({"lp": (("chain", "draw"), density)})
+        names = [variable.name for variable in observed]
+        constant = [v.name for v in program.data if v.name not in names]
+        groups["observed_data"] = data_dataset(names, program, data)
+        groups["constant_data"] = data_dataset(constant, program, data)
+        return groups
+
+    def _told(self, doing: str) -> Any:
+        return told_in_the_spec(self._module, self._program, self._diagnostics, doing)

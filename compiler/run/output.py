@@ -1,0 +1,180 @@
+"""The output folder of a fit: written whole or not at all, and never over something else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from compiler.diagnostics import Diagnostics, SpecError
+
+if TYPE_CHECKING:
+    from compiler.run.result import Fit
+
+_SETTINGS = "settings.json"
+_MARK = "pplc"
+
+
+class OutputFolder:
+    """A folder to be written, as a context manager.
+
+    Entering it makes sure that it can be written, by making a hidden folder beside it in which
+    everything is written first; leaving it removes that folder if it is still there.
+
+    Args:
+        path: The folder.
+        diagnostics: Where to report why it cannot be written.
+    """
+
+    def __init__(self, path: Path, diagnostics: Diagnostics) -> None:
+        self.path = path
+        self._diagnostics = diagnostics
+        self._target = path.resolve()
+        self._work: Path | None = None
+
+    def __enter__(self) -> OutputFolder:
+        """Check that the folder can be written.
+
+        Raises:
+            SpecError: It cannot, or holds something that is not the output of a fit.
+        """
+        if self._target.exists() and not _is_ours(self._target):
+            kind = "a folder of other things" if self._target.is_dir() else "a file"
+            self._refuse(
+                f"the output folder {self.path} exists, and is {kind}",
+                "give another one with --out, or remove it",
+            )
+        try:
+            self._target.parent.mkdir(parents=True, exist_ok=True)
+            work = tempfile.mkdtemp(prefix=f".{self._target.name}-", dir=self._target.parent)
+        except OSError as error:
+            self._refuse(
+                f"the output folder {self.path} cannot be written: {error.strerror}",
+                "give another one with --out",
+            )
+        self._work = Path(work)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._work is not None:
+            shutil.rmtree(self._work, ignore_errors=True)
+            self._work = None
+
+    def write(self, fit: Fit) -> Path:
+        """Write a fit, and put the folder into its place.
+
+        Returns:
+            The folder.
+
+        Raises:
+            SpecError: The disk is full, or the like; the folder is as it was before.
+        """
+        assert self._work is not None, "the folder is written inside of its context"
+        try:
+            _write_files(fit, self._work)
+            self._work.chmod(0o777 & ~_umask())
+            self._put_in_place(self._work)
+        except OSError as error:
+            self._refuse(
+                f"the output folder {self.path} cannot be written: {error.strerror or error}",
+                "make room, or give another one with --out",
+            )
+        return self.path
+
+    def _put_in_place(self, work: Path) -> None:
+        before = None
+        if self._target.exists():
+            before = Path(tempfile.mkdtemp(prefix=".old-", dir=self._target.parent))
+            self._target.rename(before / "fit")
+        try:
+            work.rename(self._target)
+        except OSError:
+            if before is not None:
+                (before / "fit").rename(self._target)
+            raise
+        finally:
+            if before is not None:
+                shutil.rmtree(before, ignore_errors=True)
+        self._work = None
+
+    def _refuse(self, message: str, remedy: str) -> None:
+        self._diagnostics.report("PPL098", None, message, remedy)
+        raise SpecError(self._diagnostics)
+
+
+def default_folder(path: str, name: str) -> Path:
+    """Return where the output of a spec goes: `STEM-fit` in the working directory.
+
+    Args:
+        path: The spec's file.
+        name: The model's name, for a spec that has no file.
+    """
+    return Path(f"{name if path.startswith('<') else Path(path).stem}-fit")
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder may be replaced: it is empty, or the output of a fit."""
+    if not folder.is_dir():
+        return False
+    try:
+        if not any(folder.iterdir()):
+            return True
+        content = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("written_by") == _MARK
+
+
+def _write_files(fit: Fit, folder: Path) -> None:
+    (folder / "module.py").write_text(fit.source, encoding="utf-8")
+    (folder / "ir.json").write_text(fit.program.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    _write_json(folder / _SETTINGS, {"written_by": _MARK, **fit.record})
+    _write_json(folder / "summary.json", summary_record(fit))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of xarray and h5netcdf, about each other
+        fit.idata.to_netcdf(str(folder / "posterior.nc"), engine="h5netcdf")
+
+
+def summary_record(fit: Fit) -> dict[str, Any]:
+    """Return the summary of a fit as plain values."""
+    rows = fit.summary()
+    discrete = fit.discrete_summary()
+    return {
+        "model": fit.program.name,
+        "converged": fit.converged,
+        "verdict": fit.engine.verdict,
+        "khat": fit.khat if fit.khat is not None and abs(fit.khat) != float("inf") else None,
+        "khat_meaning": fit.posterior.trust,
+        "reweighted": fit.posterior.reweighted,
+        "elbo": float(fit.elbo[-max(1, len(fit.elbo) // 10) :].mean()) if len(fit.elbo) else None,
+        "method": fit.engine.method,
+        "steps": fit.engine.steps,
+        "seconds": round(fit.engine.seconds, 3),
+        "draws": fit.record["settings"]["draws"],
+        "notes": list(fit.notes),
+        "sites": {str(label): row.to_dict() for label, row in rows.iterrows()},
+        "discrete": {
+            str(label): {"mode": int(row["mode"]), "probability": float(row["probability"])}
+            for label, row in discrete.iterrows()
+        },
+    }
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,106 @@
+"""Draws from the fitted posterior: how far they may be trusted, and their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from autoguide_core import FitResult, draw_posterior, psis, resample
+from compiler.ir import Guide, Part
+from compiler.run.settings import RunSettings
+
+USABLE = 0.7
+"""The Pareto k-hat below which re-weighting can be relied on (Vehtari et al., 2024)."""
+
+_PROPOSALS_PER_DRAW = 5
+_NUMBERS_FOR_PROPOSALS = 300_000_000
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Draws from the posterior.
+
+    Attributes:
+        draws: Values by site, each (S, *shape in one run).
+        latents: Which of them are drawn sites of the model.
+        log_density: Log joint density at the draws, (S,), or None.
+        khat: Pareto k-hat of the guide; None where it has no meaning or is not known.
+        trust: What it means, in one sentence.
+        reweighted: Whether the draws were re-weighted.
+        notes: What else there is to know.
+    """
+
+    draws: Mapping[str, torch.Tensor]
+    latents: tuple[str, ...]
+    log_density: torch.Tensor | None
+    khat: float | None
+    trust: str
+    reweighted: bool
+    notes: tuple[str, ...]
+
+
+def sample_posterior(
+    fitted: FitResult,
+    model: Any,
+    kwargs: Mapping[str, Any],
+    guide: Guide,
+    settings: RunSettings,
+    data_size: int,
+) -> Posterior:
+    """Draw from the guide, judge the draws by their weights, and re-weight them if they allow it.
+
+    Args:
+        fitted: The fit.
+        model: The model.
+        kwargs: Its arguments, all plates at full size.
+        guide: The guide in the spec's terms.
+        settings: How many draws, and whether to re-weight.
+        data_size: How many numbers the data have; bounds the work that weights may take.
+
+    Returns:
+        The draws.
+    """
+    seed = settings.engine.seed
+    points = [p.name for p in guide.parts if isinstance(p, Part) and p.family == "AutoDelta"]
+    proposals = settings.draws
+    if settings.reweight and not points:
+        affordable = _NUMBERS_FOR_PROPOSALS // max(data_size, 1)
+        proposals = max(proposals, min(_PROPOSALS_PER_DRAW * proposals, affordable))
+    drawn = draw_posterior(fitted, model, (), kwargs, num_draws=proposals, seed=seed + 1)
+    draws: Mapping[str, torch.Tensor] = drawn.sites
+    if drawn.log_p is not None:
+        draws = {**draws, _LOG_DENSITY: drawn.log_p}
+    khat, trust, reweighted = None, "", False
+    if points:
+        trust = f"k-hat is not known: part {points[0]} (AutoDelta) gives a point, not a spread"
+    elif drawn.log_p is None:
+        trust = "k-hat is not known: " + ("; ".join(drawn.notes) or "the model gives no density")
+    else:
+        try:
+            smoothed = psis(drawn.log_weights)
+        except ValueError as error:
+            khat, trust = float("inf"), f"not reliable: {error}"
+        else:
+            khat, trust = smoothed.khat, smoothed.verdict
+            if settings.reweight and khat < USABLE:
+                draws = resample(draws, smoothed.weights, settings.draws, seed + 2)
+                reweighted = True
+                trust += (
+                    f"; the draws are re-weighted ({smoothed.ess:,.0f} effective of {proposals:,})"
+                )
+    kept = {name: values[: settings.draws] for name, values in draws.items()}
+    return Posterior(
+        log_density=kept.pop(_LOG_DENSITY, None),
+        draws=kept,
+        latents=drawn.latents,
+        khat=khat,
+        trust=trust,
+        reweighted=reweighted,
+        notes=drawn.notes,
+    )
+
+
+_LOG_DENSITY = " log density"

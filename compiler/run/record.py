@@ -1,0 +1,58 @@
+"""What a fit was made with: versions, platform, and hashes of the spec and of the data."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+_PACKAGES = ("pplc", "torch", "pyro-ppl", "arviz", "numpy", "pandas", "xarray")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of everything that numbers depend on."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def machine() -> dict[str, str]:
+    """Return the platform and the number of threads."""
+    return {"platform": platform.platform(), "threads": str(torch.get_num_threads())}
+
+
+def text_hash(text: str) -> str:
+    """Return the SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def data_hashes(sources: Any, values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the SHA-256 of every data file, and of the bound values where they are in memory.
+
+    Args:
+        sources: The sources as given.
+        values: The bound data.
+    """
+    listed = sources if isinstance(sources, list | tuple) else [sources]
+    hashes = {}
+    for source in listed:
+        if isinstance(source, str | os.PathLike):
+            with Path(source).open("rb") as file:
+                hashes[str(source)] = hashlib.file_digest(file, "sha256").hexdigest()
+        elif source is not None:
+            digest = hashlib.sha256()
+            for name, value in sorted(values.items()):
+                raw = value.cpu().numpy().tobytes() if isinstance(value, torch.Tensor) else value
+                digest.update(f"{name}=".encode() + (raw if isinstance(raw, bytes) else b""))
+            hashes["in memory"] = digest.hexdigest()
+    return hashes

@@ -1,0 +1,116 @@
+"""A finished fit: its posterior, how far it may be trusted, and how to look at and save it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from autoguide_core import FitResult
+from compiler.binding import BoundData
+from compiler.diagnostics import Diagnostics
+from compiler.ir import Program
+from compiler.run.axes import posterior_variables
+from compiler.run.posterior import Posterior
+from compiler.run.summary import discrete_frame, scalars_first, summary_frame
+
+if TYPE_CHECKING:
+    from arviz import InferenceData
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted spec.
+
+    Attributes:
+        program: The program.
+        source: The emitted module that was run.
+        data: The bound data.
+        engine: What the engine handed back: the fitted guide and its parameters.
+        posterior: The draws, with their verdict.
+        idata: The same, with predictions and data, as ArviZ InferenceData.
+        record: Settings, versions, platform and hashes of the spec and the data.
+        diagnostics: What was told on the way: warnings, where there are any.
+        notes: What else there is to know, a sentence each.
+    """
+
+    program: Program
+    source: str
+    data: BoundData
+    engine: FitResult
+    posterior: Posterior
+    idata: InferenceData
+    record: dict[str, Any]
+    diagnostics: Diagnostics
+    notes: tuple[str, ...]
+
+    @property
+    def elbo(self) -> npt.NDArray[np.float64]:
+        """The ELBO in nats at every step: single, noisy estimates."""
+        return self.engine.elbo
+
+    @property
+    def khat(self) -> float | None:
+        """Pareto k-hat of the guide: below 0.7, the posterior's draws can be relied on."""
+        return self.posterior.khat
+
+    @property
+    def converged(self) -> bool:
+        """Whether nothing speaks against convergence of the optimisation."""
+        return self.engine.converged
+
+    @property
+    def verdict(self) -> tuple[str, ...]:
+        """Whether the fit converged and how good the guide is, a sentence each."""
+        return (self.engine.verdict, self.posterior.trust)
+
+    @property
+    def discrete_sites(self) -> list[str]:
+        """The names of the posterior's discrete sites."""
+        return [name for name in self._names() if self._is_discrete(name)]
+
+    @property
+    def continuous_sites(self) -> list[str]:
+        """The names of the posterior's other sites and recorded values, scalars first."""
+        names = [name for name in self._names() if not self._is_discrete(name)]
+        return scalars_first(self._draws(), names)
+
+    def summary(self) -> pd.DataFrame:
+        """Return mean, sd and quantiles of every number, in rows such as `theta[Choate]`."""
+        return summary_frame(self._draws(), [*self.continuous_sites, *self.discrete_sites])
+
+    def discrete_summary(self) -> pd.DataFrame:
+        """Return mode and probabilities of every discrete number."""
+        return discrete_frame(self._draws(), self.discrete_sites)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the output folder, whole or not at all; one of an earlier fit is replaced.
+
+        Returns:
+            The folder.
+
+        Raises:
+            SpecError: It cannot be written, or holds something else.
+        """
+        from compiler.run.output import OutputFolder
+
+        with OutputFolder(Path(folder), self.diagnostics) as output:
+            return output.write(self)
+
+    def _repr_html_(self) -> str:
+        from compiler.run.html import fit_html
+
+        return fit_html(self)
+
+    def _names(self) -> list[str]:
+        return [str(name) for name in self._draws()]
+
+    def _is_discrete(self, name: str) -> bool:
+        return any(v.name == name and v.discrete for v in posterior_variables(self.program))
+
+    def _draws(self) -> Any:
+        return self.idata["posterior"] if "posterior" in self.idata.groups() else {}

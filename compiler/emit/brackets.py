@@ -74,7 +74,7 @@ def lay_out(source: Source, *, indent: int = 0, before: str = "", after: str = "
         body = [" " * deeper + inside]
     else:
         items = _items(source)
-        comma = "" if isinstance(source, Call) and len(items) == 1 else ","
+        comma = "," if len(items) > 1 else ""
         body = [
             line
             for name, item in items

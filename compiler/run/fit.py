@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from compiler.pipeline import Compilation, compile_file
-from compiler.run.result import Fit
 from compiler.run.fit_program import fit_program
 from compiler.run.output import OutputFolder, default_folder
+from compiler.run.result import Fit
 
 
 def compile_and_fit(

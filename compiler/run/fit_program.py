@@ -21,7 +21,6 @@ from compiler.resolve.auto_guide import auto_guide
 from compiler.run.axes import observed_variables, posterior_variables, predicted_variables
 from compiler.run.blame import told_in_the_spec
 from compiler.run.callables import check_callables, importable_beside
-from compiler.run.result import Fit
 from compiler.run.inference_data import data_dataset, draws_dataset, inference_data
 from compiler.run.module import EmittedModule, load_module
 from compiler.run.numeric import DTYPES, check_numeric, numeric
@@ -29,6 +28,7 @@ from compiler.run.posterior import Posterior, sample_posterior
 from compiler.run.predictive import Predictor
 from compiler.run.progress import progress_bar
 from compiler.run.record import data_hashes, machine, text_hash, versions
+from compiler.run.result import Fit
 from compiler.run.settings import RunSettings, run_settings
 
 

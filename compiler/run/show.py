@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from compiler.run.result import Fit
 from compiler.run.posterior import USABLE
+from compiler.run.result import Fit
 from compiler.run.summary import discrete_frame, summary_frame
 
 MOST_ENTRIES = 12

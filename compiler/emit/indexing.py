@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from compiler.emit.imports import Import
 from compiler.emit.place import Place
@@ -50,7 +50,7 @@ def _text(index: Expression | Range, place: Place, emit: Emit) -> str:
     return emit(index, place)
 
 
-def _same_slot(expr: IndexAt, gathers: list[Expression], place: Place) -> bool:
+def _same_slot(expr: IndexAt, gathers: Sequence[Expression], place: Place) -> bool:
     """Tell whether `x[..., g]` puts the plate of `g` exactly where the plate of `x` was.
 
     So it is for a value of one plate at the innermost number, indexed by data of another plate at

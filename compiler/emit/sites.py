@@ -60,8 +60,9 @@ def _full_distribution(site: Site, place: Place) -> str:
 
 
 def _ordered(site: Site, left: tuple[Axis, ...], place: Place) -> str:
-    place.needs.imports.add(Import(OURS, "Ordered"))
-    return _to_event(f"Ordered({_to_event(_expanded(site, left, place), 1)})", len(left) - 1)
+    name = "Ordered" if site.constraint == "ordered" else "PositiveOrdered"
+    place.needs.imports.add(Import(OURS, name))
+    return _to_event(f"{name}({_expanded(site, left, place)})", len(left) - 1)
 
 
 def _to_event(code: str, rank: int) -> str:

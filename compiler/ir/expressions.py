@@ -9,6 +9,9 @@ from pydantic import Field
 from compiler.ir.types import Axis, Node, ValueType
 
 
+ReferenceKind = Literal["data", "derived", "site", "local", "size", "parameter"]
+
+
 class Constant(Node):
     """A literal."""
 
@@ -28,7 +31,7 @@ class Reference(Node):
 
     node: Literal["reference"] = "reference"
     name: str
-    kind: Literal["data", "derived", "site", "local", "size", "parameter"]
+    kind: ReferenceKind
     plates: tuple[str, ...] = ()
     event: tuple[Axis, ...] = ()
     type: ValueType

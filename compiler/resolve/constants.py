@@ -31,8 +31,8 @@ def constant(expr: nodes.Expr) -> int | float | None:
         case nodes.Group(inner=inner):
             return constant(inner)
         case nodes.Unary(operator="-", operand=operand):
-            value = constant(operand)
-            return None if value is None else -value
+            positive = constant(operand)
+            return None if positive is None else -positive
         case nodes.Unary(operator="+", operand=operand):
             return constant(operand)
         case nodes.Binary(operator=sign, left=left, right=right) if sign in _OPERATIONS:

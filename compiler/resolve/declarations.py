@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from compiler.diagnostics import did_you_mean
 from compiler.ir import DataVariable, Dimension, Location, Support, ValueType
@@ -11,7 +12,11 @@ from compiler.resolve.constants import constant, whole_number
 from compiler.resolve.scope import Scope
 from grammar import nodes
 
-ELEMENTS = ("real", "int", "bool", "index")
+Element = Literal["real", "int", "bool", "index"]
+
+ELEMENTS: dict[str, Element] = {"real": "real", "int": "int", "bool": "bool", "index": "index"}
+"""Types of data, by the word for each."""
+
 FORMS = {
     "simplex": 1,
     "ordered": 1,
@@ -95,7 +100,7 @@ def _resolve_variable(declaration: nodes.DataDecl, scope: Scope, found: Declarat
         )
     support = Support(lower=lower, upper=upper)
     if kind in FORMS:
-        support = Support(kind=kind)
+        support = Support.model_validate({"kind": kind})
     if index_of is not None:
         support = Support(lower=0.0)
     scope.define(
@@ -111,7 +116,7 @@ def _resolve_variable(declaration: nodes.DataDecl, scope: Scope, found: Declarat
     found.data.append(
         DataVariable(
             name=declaration.name.text,
-            element=kind if kind in ELEMENTS else "real",
+            element=ELEMENTS.get(kind, "real"),
             dims=dims,
             lower=lower,
             lower_strict=lower_strict,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from compiler.diagnostics import did_you_mean
 from compiler.ir import Apply, Constant, Expression, Items, Reference, Support, ValueType
+from compiler.ir.expressions import ReferenceKind
 from compiler.ir.types import Axis
 from compiler.resolve.constants import constant
-from compiler.resolve.scope import KIND_WORDS, Scope, Symbol
+from compiler.resolve.scope import KIND_WORDS, Scope, Symbol, SymbolKind
 from compiler.resolve.shapes import RULES, ShapeProblem, Sizes, shown
 from compiler.tables.distributions import DISTRIBUTIONS
 from compiler.tables.foreign import function_hint
@@ -131,7 +133,7 @@ class Expressions:
                 return None
         return Reference(
             name=symbol.name,
-            kind=_reference_kind(symbol),
+            kind=_REFERENCE_KINDS[symbol.kind],
             plates=symbol.type.batch,
             event=symbol.type.event,
             type=symbol.type.model_copy(
@@ -418,15 +420,21 @@ def axis_of(expr: Expression) -> Axis | None:
     return None
 
 
-def _element(row: FunctionRow, types: Sequence[ValueType]) -> str:
+def _element(row: FunctionRow, types: Sequence[ValueType]) -> Literal["real", "int", "bool"]:
     if row.element != "same":
         return row.element
     elements = {t.element for t in (types[1:] if row.name == "if" else types)}
     return "real" if "real" in elements else "int"
 
 
-def _reference_kind(symbol: Symbol) -> str:
-    return "site" if symbol.kind == "record" else symbol.kind
+_REFERENCE_KINDS: dict[SymbolKind, ReferenceKind] = {
+    "data": "data",
+    "derived": "derived",
+    "site": "site",
+    "record": "site",
+    "local": "local",
+    "parameter": "parameter",
+}
 
 
 def _latent_words(symbol: Symbol) -> str:

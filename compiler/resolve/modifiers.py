@@ -11,6 +11,7 @@ from compiler.resolve.distributions import ResolvedDistribution
 from compiler.resolve.expressions import Expressions
 from compiler.resolve.scope import Scope
 from grammar import nodes
+from grammar.span import Span
 
 NOT_YET = {"censored": "censored data", "over": "a distribution `over` a dim"}
 
@@ -207,7 +208,7 @@ def _narrow(found: Modifiers) -> bool:
     return True
 
 
-def _bounds_in_order(span: nodes.Span, found: Modifiers, scope: Scope) -> bool:
+def _bounds_in_order(span: Span, found: Modifiers, scope: Scope) -> bool:
     low, high = found.lower, found.upper
     if (
         isinstance(low, Constant)

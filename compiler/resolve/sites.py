@@ -160,7 +160,7 @@ def _latent_event(
             f"write `{name}{shown(resolved.own)} ~ …`, with further dims in front",
         )
         return None
-    return _checked_left(statement, left, resolved, expressions, scope) and dims
+    return dims if _checked_left(statement, left, resolved, expressions, scope) else None
 
 
 def _checked_left(
@@ -169,7 +169,7 @@ def _checked_left(
     resolved: ResolvedDistribution,
     expressions: Expressions,
     scope: Scope,
-) -> bool | None:
+) -> bool:
     if expressions.sizes.align(resolved.left, left) is None:
         scope.diagnostics.report(
             "PPL036",
@@ -178,7 +178,7 @@ def _checked_left(
             f"{shown(left)} of `{statement.name.text}`",
             "dims are matched by name; index the argument, or add the dim in brackets",
         )
-        return None
+        return False
     return True
 
 

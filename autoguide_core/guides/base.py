@@ -222,7 +222,8 @@ class AutoGuide(PyroModule):
                 raise ValueError("create_plates() returned something that is not a pyro.plate.")
             self.plates = {plate.name: plate for plate in created}
         given: dict[str, Tensor] = {}
-        if self._has_given_indices and not self._in_full_size:
+        has_own = self._prototype_frames.keys() <= self.plates.keys()
+        if self._has_given_indices and not has_own and not self._in_full_size:
             given = given_indices(self._full_model(), args, kwargs)
         for name, frame in sorted(self._prototype_frames.items()):
             if name not in self.plates:

@@ -15,18 +15,15 @@ from torch.distributions import biject_to
 from autoguide_core.guides.base import AutoGuide
 from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, quantiles_of_draws
 from autoguide_core.guides.supports import (
-    SiteMask,
     constrain,
     full_size,
+    hold_masked,
     is_elementwise,
     is_subsampled,
     monotone_quantiles,
-    site_mask,
     unconstrained_value,
 )
 from autoguide_core.initialization import InitStrategy, Site, init_to_median
-
-_NO_MASK = SiteMask()
 
 
 class AutoContinuous(AutoGuide):
@@ -58,7 +55,6 @@ class AutoContinuous(AutoGuide):
         super()._setup_prototype(*args, **kwargs)
         for name, site in self._sites():
             self._refuse_subsampling(name, site)
-            self._refuse_masks(name, site)
             self._unconstrained_shapes[name] = unconstrained_value(site).shape
         self.latent_dim = sum(shape.numel() for shape in self._unconstrained_shapes.values())
         if self.latent_dim == 0:
@@ -75,14 +71,6 @@ class AutoContinuous(AutoGuide):
                     "is in use, and one joint vector cannot be subsampled. Use AutoNormal for it "
                     "(in an AutoGuideList), or run the plate at its full size."
                 )
-
-    def _refuse_masks(self, name: str, site: Site) -> None:
-        if site_mask(site).hides_something:
-            raise ValueError(
-                f"{type(self).__name__} cannot cover site '{name}', parts of which are masked: the "
-                "masked entries would drift without bound. Use AutoNormal for it (in an "
-                "AutoGuideList), or make the site of the entries that count only."
-            )
 
     def _init_loc(self) -> Tensor:
         """The initial values, unconstrained and packed; shape (D,)."""
@@ -147,13 +135,17 @@ class AutoContinuous(AutoGuide):
         self._create_plates(*args, **kwargs)
         unconstrained = {site["name"]: value for site, value in self._unpack_latent(latent)}
         supports = self._current_supports(unconstrained, *args, **kwargs)
+        masks = self._current_masks(*args, **kwargs)
         with_density = poutine.get_mask() is not False
         result = {}
         for name, site in self._sites():
-            event_dim = site["fn"].event_dim
+            event_dim, draw = site["fn"].event_dim, unconstrained[name]
             value, log_density = constrain(
-                supports[name], event_dim, unconstrained[name], _NO_MASK, with_density=with_density
+                supports[name], event_dim, draw, masks[name], with_density=with_density
             )
+            if with_density:
+                draw_event_dim = event_dim + draw.dim() - value.dim()
+                log_density = hold_masked(log_density, draw, draw_event_dim, masks[name])
             with self._site_plates(site):
                 delta = dist.Delta(value, log_density, event_dim=event_dim)
                 result[name] = pyro.sample(name, delta)

@@ -8,6 +8,7 @@ and which entries of the site count at all.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -104,14 +105,6 @@ class SiteMask:
         """Whether a tensor decides, so that the next call may see another mask."""
         return isinstance(self.batch, Tensor) or isinstance(self.elements, Tensor)
 
-    @property
-    def hides_something(self) -> bool:
-        """Whether any entry does not count."""
-        return any(
-            mask is not None and not bool(torch.as_tensor(mask).all())
-            for mask in (self.batch, self.elements)
-        )
-
 
 def site_mask(site: Site) -> SiteMask:
     """The mask of a trace node: of the handlers around it and of its distribution."""
@@ -165,6 +158,37 @@ def constrain(
     else:
         log_density = -transform.log_abs_det_jacobian(unconstrained, value)
     return value, _sum_to_event_dim(log_density, value, event_dim)
+
+
+def hold_masked(
+    log_density: Tensor, unconstrained: Tensor, event_dim: int, mask: SiteMask
+) -> Tensor:
+    """Score the masked entries of a joint draw under a standard Normal.
+
+    A joint guide cannot leave single entries of its vector out of its entropy. Entries without a
+    say in the model would then widen without bound. With a density of their own they settle at it,
+    and the ELBO stays a bound on the same evidence, since that density is normalised.
+
+    Args:
+        log_density: The log density of the map of a site, one entry per batch element.
+        unconstrained: The site's unconstrained draw.
+        event_dim: The number of event dims of ``unconstrained``.
+        mask: Which entries of the site count.
+
+    Returns:
+        The log density with the masked entries' Normal taken off (a guide's terms enter the ELBO
+        with a minus).
+    """
+    cost = 0.5 * unconstrained.square() + 0.5 * math.log(2 * math.pi)
+    if mask.elements is not None:
+        keep = torch.as_tensor(mask.elements, device=cost.device)
+        entries = sum_rightmost(cost, event_dim - mask.reinterpreted)
+        held = torch.where(keep, torch.zeros_like(entries), entries)
+        log_density = log_density + sum_rightmost(held, mask.reinterpreted)
+    if mask.batch is not None:
+        keep = torch.as_tensor(mask.batch, device=cost.device)
+        log_density = torch.where(keep, log_density, sum_rightmost(cost, event_dim))
+    return log_density
 
 
 def tensors_of(support: Any) -> list[Tensor]:

@@ -390,10 +390,27 @@ def test_missing_observations_leave_no_trace_on_the_observed_cells():
     assert (scale[~seen] > 0.2).all()
 
 
-@pytest.mark.parametrize("family", JOINT)
-def test_joint_families_refuse_masked_latents(family):
-    with pytest.raises(ValueError, match=r"'z'.*masked"):
-        family(masked)(torch.tensor([True, False, True, False]))
+@pytest.mark.parametrize("family", [AutoDiagonalNormal, AutoMultivariateNormal])
+def test_masked_entries_of_a_joint_draw_settle_at_a_standard_normal(family):
+    keep = torch.tensor([True, False, True, False])
+    guide = family(masked, init_scale=0.5)
+    elbo = Trace_ELBO(8, vectorize_particles=True, max_plate_nesting=1)
+    train(masked, guide, steps=250, lr=0.05, elbo=elbo, keep=keep)
+    loc, scale = guide._loc_scale()
+    entries = torch.cat([~keep, keep, ~keep])  # of z, w and v
+    torch.testing.assert_close(loc[entries], torch.zeros(6), rtol=0, atol=0.4)
+    torch.testing.assert_close(scale[entries], torch.ones(6), rtol=0, atol=0.4)
+
+
+@pytest.mark.parametrize("family", CONTINUOUS)
+def test_a_site_that_is_masked_as_a_whole_is_harmless(family):
+    def model():
+        pyro.sample("x", dist.Normal(0.0, 1.0))
+        pyro.sample("p", dist.Dirichlet(torch.ones(3)).mask(False))
+
+    guide = family(model)
+    losses = train(model, guide, steps=5)
+    assert all(map(torch.isfinite, map(torch.tensor, losses)))
 
 
 # --- Supports that move ---

@@ -84,9 +84,11 @@ class Speller:
         if name == "not":
             return f"not {self(arguments[0], strength)}", strength
         if name in _STRENGTH:
-            right_first = name == "**"
-            left = self(arguments[0], strength + (right_first or strength == 4))
-            right = self(arguments[1], strength + (not right_first))
+            if name == "**":  # binds to the right, and takes a sign there
+                left, right = self(arguments[0], _ATOM), self(arguments[1], _STRENGTH["negative"])
+            else:
+                left = self(arguments[0], strength + (strength == _STRENGTH["=="]))
+                right = self(arguments[1], strength + 1)
             return f"{left} {name} {right}", strength
         options = [f"{key} = {self(value)}" for key, value in apply.options.items()]
         return f"{name}({', '.join([self._listed(arguments), *options])})", _ATOM

@@ -80,7 +80,7 @@ def test_a_changed_expression_keeps_its_grouping(files: tuple[Path, Path]) -> No
 
 
 def test_a_reparametrised_site(files: tuple[Path, Path]) -> None:
-    found = changes(files, ("Normal(mu, tau)", "Normal(mu, tau) reparam noncentered"))
+    found = changes(files, ("~ Normal(mu, tau)", "~ Normal(mu, tau) reparam noncentered"))
     assert found == {"changed sites/theta": {"drawn": (None, "noncentered")}}
 
 

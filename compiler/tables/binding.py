@@ -64,8 +64,8 @@ def bind(row: DistributionRow, positional: int, keywords: Sequence[str]) -> Bind
         elif target in targets:
             problems.append(
                 BindProblem(
-                    f"{row.name} gets its argument {keyword} twice",
-                    f"give {keyword} once: {row.signature}",
+                    f"{row.name} gets its argument `{keyword}` twice",
+                    f"give `{keyword}` once: `{row.signature}`",
                     index,
                 )
             )
@@ -78,23 +78,23 @@ def bind(row: DistributionRow, positional: int, keywords: Sequence[str]) -> Bind
 
 def _too_many(row: DistributionRow, given: int, placed: int) -> BindProblem:
     if any(p.keyword_only for p in row.parameters[placed : placed + 1]):
-        remedy = f"give {row.parameters[placed].name} by its name: {row.signature}"
+        remedy = f"give `{row.parameters[placed].name}` by its name: `{row.signature}`"
     else:
-        remedy = f"write {row.signature}"
+        remedy = f"write `{row.signature}`"
     taken = f"{placed} argument{'s' * (placed != 1)}" if placed else "no arguments"
     return BindProblem(f"{row.name} takes {taken} without a name, not {given}", remedy, placed)
 
 
 def _unknown(row: DistributionRow, keyword: str, index: int) -> BindProblem:
-    message = f"{row.name} has no argument called {keyword}"
+    message = f"{row.name} has no argument called `{keyword}`"
     names = [p.name for p in row.parameters]
     inverse = inverted(keyword, names)
     meant = meant_by(keyword, names) or did_you_mean(keyword, names)
     if inverse is not None:
-        return BindProblem(message, f"write {inverse}", index)
+        return BindProblem(message, f"write `{inverse}`", index)
     if meant is not None:
-        return BindProblem(message, f"write {meant} = ...", index)
-    return BindProblem(message, f"write {row.signature}", index)
+        return BindProblem(message, f"write `{meant} = ...`", index)
+    return BindProblem(message, f"write `{row.signature}`", index)
 
 
 def _groups(row: DistributionRow, targets: Sequence[Parameter | None]) -> list[BindProblem]:
@@ -108,8 +108,8 @@ def _groups(row: DistributionRow, targets: Sequence[Parameter | None]) -> list[B
         if other != target:
             problems.append(
                 BindProblem(
-                    f"{row.name} gets both {other.name} and {target.name}, which say the same",
-                    f"keep either {other.name} or {target.name}",
+                    f"{row.name} gets both `{other.name}` and `{target.name}`, which say the same",
+                    f"keep either `{other.name}` or `{target.name}`",
                     index,
                 )
             )
@@ -126,12 +126,12 @@ def _missing(row: DistributionRow, targets: Sequence[Parameter | None]) -> list[
                 groups.add(parameter.group)
                 lacking.append(_either(row, parameter.group))
         elif parameter.required and parameter not in targets:
-            lacking.append(parameter.name)
+            lacking.append(f"`{parameter.name}`")
     if not lacking:
         return []
-    return [BindProblem(f"{row.name} lacks {' and '.join(lacking)}", f"write {row.signature}")]
+    return [BindProblem(f"{row.name} lacks {' and '.join(lacking)}", f"write `{row.signature}`")]
 
 
 def _either(row: DistributionRow, group: str) -> str:
-    names = [p.name for p in row.group(group)]
+    names = [f"`{p.name}`" for p in row.group(group)]
     return f"{', '.join(names[:-1])} or {names[-1]}"

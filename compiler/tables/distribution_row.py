@@ -279,16 +279,16 @@ class DistributionRow:
             rank = parameter.event_rank
             if len(shape) < rank:
                 kind = {1: "a vector", 2: "a matrix"}[rank]
-                raise ValueError(f"{parameter.name} of {self.name} has to be {kind}")
+                raise ValueError(f"`{parameter.name}` of {self.name} has to be {kind}")
             own = shape[len(shape) - rank :]
             for axis, given in zip(parameter.axes, own, strict=True):
                 known = found.setdefault(axis, given) if isinstance(axis, str) else axis
                 teller = told_by.setdefault(str(axis), parameter.name)
                 if known == given:
                     continue
-                start = f"{parameter.name} of {self.name}"
+                start = f"`{parameter.name}` of {self.name}"
                 if teller != parameter.name:
-                    raise ValueError(f"{start} has the size {given} where {teller} has {known}")
+                    raise ValueError(f"{start} has the size {given} where `{teller}` has {known}")
                 if rank > 1:
                     raise ValueError(f"{start} has to be square, not {' by '.join(map(str, own))}")
                 raise ValueError(f"{start} needs {known} entries, not {given}")

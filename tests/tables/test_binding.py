@@ -34,39 +34,46 @@ def test_right_calls(name: str, positional: int, keywords: list[str], targets: l
 @pytest.mark.parametrize(
     ("name", "positional", "keywords", "message", "remedy", "argument"),
     [
-        ("Normal", 0, [], "Normal lacks loc and scale", "write Normal(loc, scale)", None),
-        ("Normal", 1, [], "Normal lacks scale", "write Normal(loc, scale)", None),
+        ("Normal", 0, [], "Normal lacks `loc` and `scale`", "write `Normal(loc, scale)`", None),
+        ("Normal", 1, [], "Normal lacks `scale`", "write `Normal(loc, scale)`", None),
         (
             "Normal",
             3,
             [],
             "Normal takes 2 arguments without a name, not 3",
-            "write Normal(loc, scale)",
+            "write `Normal(loc, scale)`",
             2,
         ),
-        ("Normal", 2, ["loc"], "Normal gets its argument loc twice", "give loc once", 2),
-        ("Normal", 1, ["sacle"], "no argument called sacle", "write scale = ...", 1),
-        ("Normal", 1, ["sd"], "no argument called sd", "write scale = ...", 1),
-        ("Normal", 1, ["tau"], "no argument called tau", "write scale = 1 / sqrt(tau)", 1),
-        ("Gamma", 1, ["scale"], "no argument called scale", "write rate = 1 / scale", 1),
-        ("Beta", 1, ["beta"], "no argument called beta", "write concentration0 = ...", 1),
-        ("Normal", 1, ["zzz"], "no argument called zzz", "write Normal(loc, scale)", 1),
-        ("Bernoulli", 0, [], "Bernoulli lacks probs or logits", "write Bernoulli(probs |", None),
+        ("Normal", 2, ["loc"], "Normal gets its argument `loc` twice", "give `loc` once", 2),
+        ("Normal", 1, ["sacle"], "no argument called `sacle`", "write `scale = ...`", 1),
+        ("Normal", 1, ["sd"], "no argument called `sd`", "write `scale = ...`", 1),
+        ("Normal", 1, ["tau"], "no argument called `tau`", "write `scale = 1 / sqrt(tau)`", 1),
+        ("Gamma", 1, ["scale"], "no argument called `scale`", "write `rate = 1 / scale`", 1),
+        ("Beta", 1, ["beta"], "no argument called `beta`", "write `concentration0 = ...`", 1),
+        ("Normal", 1, ["zzz"], "no argument called `zzz`", "write `Normal(loc, scale)`", 1),
+        (
+            "Bernoulli",
+            0,
+            [],
+            "Bernoulli lacks `probs` or `logits`",
+            "write `Bernoulli(probs |",
+            None,
+        ),
         (
             "Bernoulli",
             1,
             ["logits"],
-            "Bernoulli gets both probs and logits, which say the same",
-            "keep either probs or logits",
+            "Bernoulli gets both `probs` and `logits`, which say the same",
+            "keep either `probs` or `logits`",
             1,
         ),
-        ("Bernoulli", 2, [], "Bernoulli gets both probs and logits", "keep either", 1),
+        ("Bernoulli", 2, [], "Bernoulli gets both `probs` and `logits`", "keep either", 1),
         (
             "MultivariateNormal",
             1,
             [],
-            "lacks covariance_matrix, precision_matrix or scale_tril",
-            "write MultivariateNormal(",
+            "lacks `covariance_matrix`, `precision_matrix` or `scale_tril`",
+            "write `MultivariateNormal(",
             None,
         ),
         (
@@ -74,10 +81,10 @@ def test_right_calls(name: str, positional: int, keywords: list[str], targets: l
             2,
             [],
             "ZeroInflatedPoisson takes 1 argument without a name, not 2",
-            "give gate by its name",
+            "give `gate` by its name",
             1,
         ),
-        ("Flat", 2, [], "Flat takes no arguments without a name, not 2", "give lower by", 0),
+        ("Flat", 2, [], "Flat takes no arguments without a name, not 2", "give `lower` by", 0),
     ],
 )
 def test_wrong_calls(
@@ -96,8 +103,8 @@ def test_wrong_calls(
 def test_every_mistake_is_told() -> None:
     result = DISTRIBUTIONS["Normal"].bind(0, ["mu", "sigma"])
     assert [problem.remedy for problem in result.problems] == [
-        "write loc = ...",
-        "write scale = ...",
+        "write `loc = ...`",
+        "write `scale = ...`",
     ]
     assert result.targets == (None, None)
 

@@ -322,16 +322,16 @@ def test_event_axes(
 @pytest.mark.parametrize(
     ("name", "shapes", "message"),
     [
-        ("Dirichlet", {"concentration": ()}, "concentration of Dirichlet has to be a vector"),
+        ("Dirichlet", {"concentration": ()}, "`concentration` of Dirichlet has to be a vector"),
         (
             "MultivariateNormal",
             {"loc": ("k",), "scale_tril": ("k", "j")},
-            "scale_tril of MultivariateNormal has the size j where loc has k",
+            "`scale_tril` of MultivariateNormal has the size j where `loc` has k",
         ),
         (
             "Wishart",
             {"df": (), "scale_tril": ("k", "j")},
-            "scale_tril of Wishart has to be square, not k by j",
+            "`scale_tril` of Wishart has to be square, not k by j",
         ),
         ("VonMises3D", {"concentration": (2,)}, "needs 3 entries, not 2"),
     ],

@@ -14,7 +14,7 @@ MAX_DEPTH = 100
 
 _SIGN = re.compile(r'[()\[\]{}\n;~]|!(?!=)|[^\w\s,=+*%@<>.:/"!-]', re.ASCII)
 _BLOCK = re.compile(r"(?:data|derive|model|predict|guide|fit)\b[^=:~\n]*\{")
-_CONTINUES = re.compile(r"(?:[,=~+*/%@<>-]|\.\.|\b(?:and|or|not|if|then|else))\s*\Z")
+_CONTINUES = re.compile(r"(?:[,=~+*/%@<>-]|\.\.|\b(?:and|or|not|if|then|else))\Z")
 _INK = re.compile(r"\S")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
@@ -76,6 +76,7 @@ class _Outliner:
         self.lines = lines
         self.by_indent = by_indent
         self.open: list[int] = []
+        self.continues = False
         self.found = Outline(text)
 
     def run(self) -> Outline:
@@ -97,6 +98,7 @@ class _Outliner:
                 case ";":
                     if not self.within():
                         self.found.ends.append(offset)
+                        self.continues = False
                 case "~":
                     self.tilde(offset)
                 case _:
@@ -125,10 +127,14 @@ class _Outliner:
             self.end_statement(offset)
             while self.open:
                 self.unclosed_block()
-        if not self.within():
-            start = self.found.ends[-1] + 1 if self.found.ends else 0
-            if not _CONTINUES.search(self.text, start, offset):
-                self.found.ends.append(offset)
+        start = max(
+            self.text.rfind("\n", 0, offset), self.found.ends[-1] if self.found.ends else -1
+        )
+        line = self.text[start + 1 : offset].rstrip()
+        if line:
+            self.continues = bool(_CONTINUES.search(line))
+        if not (self.within() or self.continues):
+            self.found.ends.append(offset)
 
     def tilde(self, offset: int) -> None:
         """A `~` never stands in brackets: one on a later line shows that they are unclosed."""
@@ -141,6 +147,7 @@ class _Outliner:
         """End the statement before a brace, which never stands in brackets."""
         self.unclosed()
         self.found.ends.append(offset)
+        self.continues = False
 
     def unclosed(self) -> None:
         """Report every `(` and `[` that is open."""

@@ -7,6 +7,9 @@ from string import Template
 
 from grammar.habits import HABITS
 
+_LONG = 2_000
+"""A statement longer than this is not looked at: no one wrote it by hand."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
@@ -26,6 +29,9 @@ def recognise(statement: str, stop: int) -> Recognised | None:
         stop: Offset in it of what cannot stand there: a habit explains it when it reaches up to
             there, blanks aside.
     """
+    if stop > _LONG:
+        return None
+    statement = statement[: stop + _LONG]
     for habit in HABITS:
         for found in habit.pattern.finditer(statement):
             if found.start() <= stop and not statement[found.end() : stop].strip():

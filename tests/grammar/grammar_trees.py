@@ -12,7 +12,21 @@ from grammar import write
 from grammar.layout import flat
 from grammar.span import NOWHERE
 
-WORDS = ["x", "mu", "y_rep", "_a", "B2", "data", "dim", "index", "from", "part", "at", "fit", "plate"]
+WORDS = [
+    "x",
+    "mu",
+    "y_rep",
+    "_a",
+    "B2",
+    "data",
+    "dim",
+    "index",
+    "from",
+    "part",
+    "at",
+    "fit",
+    "plate",
+]
 WORDS += ["record", "factor", "recur", "over", "missing", "guide", "time", "auto", "default", "for"]
 
 names = st.sampled_from(WORDS).map(lambda text: n.Name(text, NOWHERE))
@@ -221,7 +235,9 @@ guides = st.builds(
 )
 
 blocks = st.one_of(
-    st.builds(n.DataBlock, st.lists(dim_decls | data_decls, max_size=3).map(tuple), st.just(NOWHERE)),
+    st.builds(
+        n.DataBlock, st.lists(dim_decls | data_decls, max_size=3).map(tuple), st.just(NOWHERE)
+    ),
     st.builds(n.DeriveBlock, st.lists(assigns, max_size=3).map(tuple), st.just(NOWHERE)),
     st.builds(n.ModelBlock, st.none() | names, bodies, st.just(NOWHERE)),
     st.builds(n.PredictBlock, bodies, st.just(NOWHERE)),

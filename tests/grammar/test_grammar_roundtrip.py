@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from grammar_trees import bare, lines_of, specs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grammar.format import format_spec
 from grammar.nodes import Spec
 from grammar.parse import parse
-from grammar_trees import bare, lines_of, specs
 
 _ENDS = ["\n", "\n", "\n\n\n", "  # a trailing comment\n", "\n    # a comment\n", " \t\r\n", " ;\n"]
 _GAPS = [", ", ", ", ",", ",\n      ", ",  # within\n   "]
@@ -52,7 +52,9 @@ def test_any_tree_survives_parsing_and_formatting(case: tuple[list[Any], str]) -
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(specs)
 def test_a_block_on_one_line_parses_and_formats_alike(blocks: list[Any]) -> None:
-    lines = [" ; ".join(lines_of(block)).replace("{ ;", "{").replace("; }", "}") for block in blocks]
+    lines = [
+        " ; ".join(lines_of(block)).replace("{ ;", "{").replace("; }", "}") for block in blocks
+    ]
     text = "\n".join(lines)
     assert bare(parse(text).blocks) == bare(blocks)
     formatted = format_spec(text)

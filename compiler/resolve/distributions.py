@@ -123,7 +123,11 @@ def _shaped(
         scope.diagnostics.report("PPL036", call.span, problem.message, problem.remedy)
         return None
     literals = {
-        **{p.name: p.default for p in row.parameters if p.default is not None},
+        **{
+            p.name: p.default
+            for p in row.parameters
+            if p.default is not None and p.name not in arguments
+        },
         **{n: float(a.value) for n, a in arguments.items() if isinstance(a, Constant)},
     }
     return ResolvedDistribution(

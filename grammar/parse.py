@@ -40,8 +40,8 @@ def parse(text: str, path: str = "<spec>") -> Spec:
     masked = mask(source, lines)
     found = outline(masked.text, lines)
     problems = [*masked.problems, *found.problems]
-    if not found.whole:
-        raise SyntaxProblems(path, problems)
+    if not found.whole or len(problems) >= _MAX_PROBLEMS:
+        raise SyntaxProblems(path, problems[:_MAX_PROBLEMS])
     tree = _tree(source, lines, found, [*masked.damaged, *found.damaged], problems)
     builder = Builder()
     blocks = builder.transform(tree) if tree else ()

@@ -11,7 +11,7 @@ from grammar.span import Span
 MAX_CHARACTERS = 1_000_000
 """The longest spec that is parsed."""
 
-_NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _BOM = "\ufeff"
 
 

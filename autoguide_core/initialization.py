@@ -282,6 +282,14 @@ def helpful_support_errors(site: Site) -> Iterator[None]:
         raise
 
 
+def zero_of(fn: Any) -> Tensor:
+    """A zero without dimensions, with the dtype and device of a distribution's parameters."""
+    while hasattr(fn, "base_dist"):
+        fn = fn.base_dist
+    floats = [v for v in vars(fn).values() if isinstance(v, Tensor) and v.is_floating_point()]
+    return floats[0].new_zeros(()) if floats else torch.zeros(())
+
+
 def _built_in(value: Tensor) -> Tensor:
     """Mark a value as a default, which Pyro's reparam handler may replace without a warning."""
     value._pyro_custom_init = False
@@ -316,9 +324,10 @@ def _check_user_value(site: Site, value: Any) -> Tensor:
         raise ValueError(
             f"The initial value of site '{name}' must be a tensor, not {type(value).__name__}."
         )
-    value = torch.as_tensor(value)
     if not hasattr(fn, "batch_shape"):
-        return value
+        return torch.as_tensor(value)
+    zero = zero_of(fn)
+    value = value if isinstance(value, Tensor) else zero.new_tensor(value)
     shape = fn.batch_shape + fn.event_shape
     if value.dim() == 0:
         value = value.expand(shape)
@@ -332,7 +341,7 @@ def _check_user_value(site: Site, value: Any) -> Tensor:
     except NotImplementedError:
         return value
     if not support.is_discrete and not value.is_floating_point():
-        value = value.to(torch.get_default_dtype())
+        value = value.to(zero.dtype)
     if not constraints.is_dependent(support) and not support.check(value).all():
         raise ValueError(
             f"The initial value of site '{name}' is not in the site's support, {support}."

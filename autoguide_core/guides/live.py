@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.distributions import biject_to
 
 from autoguide_core.guides.supports import tensors_of
-from autoguide_core.initialization import Site
+from autoguide_core.initialization import Site, zero_of
 
 ARGUMENTS = "the model's arguments"
 PARAMETERS = "a parameter"
@@ -181,10 +181,5 @@ def _fixed_point(fn: Any) -> Tensor | None:
         transform = biject_to(fn.support)
     except NotImplementedError:
         return None
-    shape = transform.inverse_shape(fn.shape())
-    while hasattr(fn, "base_dist"):
-        fn = fn.base_dist
-    floats = [v for v in vars(fn).values() if isinstance(v, Tensor) and v.is_floating_point()]
-    zero = floats[0].new_zeros(()) if floats else torch.zeros(())
-    value: Tensor = transform(zero.expand(shape))
+    value: Tensor = transform(zero_of(fn).expand(transform.inverse_shape(fn.shape())))
     return value

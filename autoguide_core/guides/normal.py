@@ -139,12 +139,9 @@ class AutoNormal(AutoGuide):
     def _emit(self, name: str, support: Any, unconstrained: Tensor, mask: SiteMask) -> Tensor:
         """Emit a site itself."""
         event_dim = self.prototype_trace.nodes[name]["fn"].event_dim
+        with_density = poutine.get_mask() is not False
         value, log_density = constrain(
-            support,
-            event_dim,
-            unconstrained,
-            mask,
-            with_density=poutine.get_mask() is not False,
+            support, event_dim, unconstrained, mask, with_density=with_density
         )
         return pyro.sample(name, dist.Delta(value, log_density, event_dim=event_dim))
 

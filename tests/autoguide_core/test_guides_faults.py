@@ -13,6 +13,7 @@ import torch
 from pyro import poutine
 from pyro.infer import SVI, Predictive, Trace_ELBO, TraceEnum_ELBO
 from pyro.optim import Adam
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from autoguide_core import (
     AutoCallable,
@@ -600,6 +601,18 @@ def test_a_draw_scores_from_its_noise_as_any_other_value(batch):
     assert fast[0] is None
     torch.testing.assert_close(slow[0], torch.zeros(3), atol=1e-4, rtol=0)
     torch.testing.assert_close(fast[1].tril(), slow[1].tril(), atol=1e-4, rtol=1e-4)
+
+
+def test_the_elbo_of_a_joint_normal_holds_no_triangular_solve():
+    guide = AutoMultivariateNormal(pair)
+    guide()
+
+    with pyro.validation_enabled(False):
+        graph = make_fx(lambda x: poutine.trace(guide).get_trace().log_prob_sum() + x)(
+            torch.ones(())
+        )
+    operations = {str(node.target) for node in graph.graph.nodes}
+    assert not any("solve" in operation for operation in operations)
 
 
 def test_laplace_floors_a_hessian_that_is_not_positive_definite():

@@ -125,6 +125,14 @@ def test_numbers_fill_their_site_and_integers_become_floats():
     assert found["positive"].is_floating_point()
 
 
+def test_numbers_take_the_dtype_of_their_site():
+    def double():
+        pyro.sample("x", dist.Normal(torch.zeros(2).double(), 1.0).to_event(1))
+
+    for value in (1, 0.5, torch.ones(2, dtype=torch.long)):
+        assert values(init_to_value(values={"x": value}), double)["x"].dtype == torch.float64
+
+
 def test_the_closest_name_is_suggested_and_fallbacks_are_searched():
     messenger = InitMessenger(
         init_to_value(values={"real": 1.0}, fallback=init_to_value(values={"hevy": 1.0}))

@@ -19,7 +19,7 @@ _PIECE = re.compile(
     """,
     re.VERBOSE | re.MULTILINE,
 )
-_INK = re.compile(r"\S")
+_INK = re.compile(r"[^\n]")
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from grammar.tables import parser
 
 _MAX_PROBLEMS = 20
 _LONG = 50_000
-_INK = re.compile(r"\S")
+_INK = re.compile(r"[^\n]")
 
 
 def parse(text: str, path: str = "<spec>") -> Spec:
@@ -63,7 +63,7 @@ def _tree(
     for offset in damaged:
         text = _without(text, *found.statement_at(offset))
     for offset in found.unknown:
-        if not text[offset].isspace():
+        if text[offset] != " ":
             problems.append(explain.character(offset))
             text = _without(text, *found.statement_at(offset))
     while len(problems) < _MAX_PROBLEMS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 
@@ -129,6 +130,7 @@ def command(
     if not quiet:
         show([compiled.diagnostics])
 
+    gc.enable()  # the command line turned it off, for the commands that end at once
     from compiler.binding import parse_mapping
     from compiler.run import compile_and_fit
     from compiler.run.output import default_folder, summary_record

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -25,27 +26,29 @@ def parser() -> lark.Lark:
     grammar = _GRAMMAR.read_text(encoding="utf-8")
     try:
         kept = _kept_tables(grammar)
-        if kept.exists():
-            return _build(grammar, kept)
-        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Written under a name of its own and then moved, so that no run reads half a file.
-        fresh = kept.with_suffix(f".{os.getpid()}")
-        built = _build(grammar, fresh)
-        os.replace(fresh, kept)
-    except (OSError, RuntimeError):
-        return _build(grammar, None)
+    except RuntimeError:
+        return _build(grammar)
+    try:
+        with kept.open("rb") as file:
+            return lark.Lark.load(file)
+    except Exception:  # a damaged pickle raises what it likes; whatever it is, build anew
+        built = _build(grammar)
+    with suppress(OSError):
+        _keep(built, kept)
     return built
 
 
-def _build(grammar: str, tables: Path | None) -> lark.Lark:
-    """Build the parser, from `tables` where that file is sound; else write it."""
-    return lark.Lark(
-        grammar,
-        parser="lalr",
-        propagate_positions=True,
-        postlex=Newlines(),
-        cache=str(tables) if tables else False,
-    )
+def _build(grammar: str) -> lark.Lark:
+    return lark.Lark(grammar, parser="lalr", propagate_positions=True, postlex=Newlines())
+
+
+def _keep(built: lark.Lark, kept: Path) -> None:
+    """Write the tables under a name of their own, then move them: no run reads half a file."""
+    kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = kept.with_suffix(f".{os.getpid()}")
+    with fresh.open("wb") as file:
+        built.save(file)
+    os.replace(fresh, kept)
 
 
 def _kept_tables(grammar: str) -> Path:

@@ -130,7 +130,8 @@ CASES = [
         "unexpected",
         "3",
         "`3` stands where the end of the statement was expected",
-        "after a distribution only `truncated(…)`, `censored(…)`, `reparam`, `marginalize` and `over` may follow",
+        "after a distribution only `truncated(…)`, `censored(…)`, `reparam`, `marginalize` and "
+        "`over` may follow",
     ),
     (
         "model { x : real = 3 }",

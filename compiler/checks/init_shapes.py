@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from compiler.checks.parts import values_of
 from compiler.diagnostics import Diagnostics
+from compiler.ir.expressions import Expression
 from compiler.ir.program import Program
 from compiler.ir.queries import known_size, minibatches
+from compiler.ir.statements import Site
 from compiler.ir.types import Axis
 
 
@@ -17,14 +19,7 @@ def check_shapes(program: Program, diagnostics: Diagnostics) -> None:
     for _, value, site in values_of(program):
         given = value.value.type.event
         whole = (*site.plates, *site.event)
-        if value.value.type.element == "text":
-            diagnostics.report(
-                "PPL072",
-                value.location.span,
-                f"The init value of `{site.name}` is a string",
-                "write a number",
-            )
-        elif not any(_agree(program, given, axes) for axes in ((), site.event, whole)):
+        if not has_shape_of(program, site, value.value):
             diagnostics.report(
                 "PPL072",
                 value.location.span,
@@ -43,6 +38,12 @@ def check_shapes(program: Program, diagnostics: Diagnostics) -> None:
                     "minibatched",
                     "write one value for all entries of that plate",
                 )
+
+
+def has_shape_of(program: Program, site: Site, value: Expression) -> bool:
+    """Return whether a value can be spread over a site, as far as sizes are known."""
+    shapes = ((), site.event, (*site.plates, *site.event))
+    return any(_agree(program, value.type.event, axes) for axes in shapes)
 
 
 def _agree(program: Program, given: Sequence[Axis], wanted: Sequence[Axis]) -> bool:

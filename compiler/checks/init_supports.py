@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+from compiler.checks.init_shapes import has_shape_of
 from compiler.checks.parts import values_of
 from compiler.diagnostics import Diagnostics
 from compiler.ir.literals import Array, literal_array, matrices, numbers, rows
@@ -18,6 +19,8 @@ _TOLERANCE = 1e-6
 def check_values(program: Program, diagnostics: Diagnostics) -> None:
     """PPL073: the numbers of a value are inside the support, not on its border."""
     for _, value, site in values_of(program):
+        if not has_shape_of(program, site, value.value):
+            continue  # told by check_shapes
         array = literal_array(value.value)
         trouble = None if array is None else _trouble(program, site, array)
         if trouble is not None:

@@ -47,7 +47,13 @@ def _text(index: Expression | Range, place: Place, emit: Emit) -> str:
         text = literal(index, whole=True)
         if text is not None:
             return text
-    return emit(index, place)
+    code = emit(index, place)
+    # Draws of Bernoulli and its like are floats, which torch does not take as an index.
+    return (
+        code
+        if index.type.index_of is not None or isinstance(index, Constant)
+        else method(code, "long()")
+    )
 
 
 def _same_slot(expr: IndexAt, gathers: Sequence[Expression], place: Place) -> bool:

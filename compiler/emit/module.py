@@ -16,7 +16,7 @@ from compiler.emit.formatting import format_python
 from compiler.emit.guide import GuideLibrary, emit_guide_function
 from compiler.emit.imports import Import, import_lines
 from compiler.emit.layout import TO_PLATE
-from compiler.emit.names import inputs, read_in, references
+from compiler.emit.names import inputs, read_in, read_names
 from compiler.emit.place import Needs, Place, dims_of
 from compiler.emit.statements import INDENT, body_lines, where
 from compiler.ir import Function, Guide, Program, Site
@@ -113,7 +113,7 @@ def _derive(program: Program, needs: Needs) -> list[str]:
         return []
     place = Place.outside(program, needs)
     names = {derived.name for derived in program.derived}
-    read = set().union(*(references(derived.value) for derived in program.derived)) - names
+    read = read_names(derived.value for derived in program.derived) - names
     lines = [
         f"def derive({', '.join(inputs(program, read))}):",
         f'{INDENT}"""Compute, once and from data alone, what the model and the guide use."""',

@@ -41,13 +41,17 @@ class _Body:
         self._read = read
         self._repeated = repeated
         self._made: set[str] = set()
+        self._comment = ""
 
     def lines(self, block: Block, place: Place) -> list[str]:
         found: list[str] = []
         for statement in block:
             if isinstance(statement, PlateBlock) and found:
                 found.append("")
-            found.append(where(self._program, statement.location))
+            comment = where(self._program, statement.location)
+            if comment != self._comment:
+                found.append(comment)
+            self._comment = comment
             match statement:
                 case Site():
                     found += site_lines(statement, self._program, place, self._read)

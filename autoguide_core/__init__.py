@@ -1,5 +1,8 @@
 """Automatic guides, the engine that fits them, and the posterior they give: for any Pyro model."""
 
+# Distributions that Pyro does not have.
+from autoguide_core.distributions import Flat, Ordered, PositiveOrdered, Truncated
+
 # Engine and posterior.
 from autoguide_core.engine import FitError, FitResult, FitSettings, Progress, fit
 
@@ -50,10 +53,14 @@ __all__ = [
     "FitError",
     "FitResult",
     "FitSettings",
+    "Flat",
     "InitMessenger",
     "NeuTraReparam",
+    "Ordered",
+    "PositiveOrdered",
     "Progress",
     "Psis",
+    "Truncated",
     "draw_posterior",
     "fit",
     "init_to_feasible",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from string import Template
 
@@ -33,7 +34,7 @@ def recognise(statement: str, stop: int) -> Recognised | None:
         return None
     statement = statement[: stop + _LONG]
     for habit in HABITS:
-        for found in habit.pattern.finditer(statement):
+        for found in re.finditer(habit.pattern, statement):
             if found.start() <= stop and not statement[found.end() : stop].strip():
                 words = {
                     key: " ".join((text or "").split()) for key, text in found.groupdict().items()

@@ -260,4 +260,4 @@ def test_a_habit_elsewhere_in_the_statement_is_not_blamed() -> None:
 
 
 def test_every_habit_has_a_group_to_point_at() -> None:
-    assert all("found" in habit.pattern.groupindex for habit in HABITS)
+    assert all("(?P<found>" in habit.pattern for habit in HABITS)

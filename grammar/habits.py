@@ -3,7 +3,7 @@
 A pattern is searched in the masked text of a statement that does not parse; its group `found` is
 what the message points at, and `$name` in a row stands for the pattern's group `name`. Rows are
 tried in order. To teach the compiler another habit, add a row here and a line to
-tests/grammar/test_habits.py.
+tests/grammar/test_grammar_habits.py.
 """
 
 from __future__ import annotations

@@ -170,6 +170,8 @@ class Expressions:
             return None
         if row.shape in ("filled", "identity"):
             return self._filled(row, call, scope)
+        if row.shape == "size":
+            return self._size(row, call, scope)
         return self._apply(row, call.arguments, call.span, scope, call.keywords)
 
     def _count_fits(self, row: FunctionRow, call: nodes.Call, scope: Scope) -> bool:
@@ -358,6 +360,18 @@ class Expressions:
                 support=row.support([t.support for t in types]),
             ),
         )
+
+    def _size(self, row: FunctionRow, call: nodes.Call, scope: Scope) -> Expression | None:
+        size = self.resolve(call.arguments[0], scope)
+        if size is None or (isinstance(size, Reference) and size.kind == "size"):
+            return size
+        scope.diagnostics.report(
+            "PPL026",
+            call.arguments[0].span,
+            f"`{row.name}` takes the name of a dim",
+            "write `count(obs)`, or the dim's name alone",
+        )
+        return None
 
     # --- lists --------------------------------------------------------------------------------
 

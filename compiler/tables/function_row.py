@@ -23,6 +23,7 @@ ShapeRule = Literal[
     "solve",
     "filled",
     "identity",
+    "size",
     "quantile",
     "columns",
     "concatenate",

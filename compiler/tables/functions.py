@@ -286,6 +286,8 @@ _CONSTRUCTORS = (
     FunctionRow("identity", ("dim",), "identity", "torch.eye({shape})",
                 "The identity matrix over a dim.", None, "real",
                 constantly(Support(kind="positive_definite"))),
+    FunctionRow("count", ("dim",), "size", "{0}", "The size of a dim; the same as its bare name.",
+                "{0}", "int", same),
     FunctionRow("quantile", ("x", "q"), "quantile", "torch.quantile({0}, {1}, dim=-1)",
                 "Quantiles of the vector x at q, a number or a list.", None, "real", same),
     FunctionRow("columns", ("*x",), "columns", "torch.stack([{items}], -1)",

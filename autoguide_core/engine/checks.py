@@ -12,7 +12,7 @@ from pyro import poutine
 from pyro.poutine import Trace
 
 from autoguide_core.engine.errors import FitError
-from autoguide_core.engine.structure import Model, parameters
+from autoguide_core.engine.structure import LastSite, Model, parameters, reason_of
 
 
 def check_start(
@@ -52,7 +52,7 @@ def _first_fault(
     model: Model, guide: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[str, str | None] | None:
     """The first thing wrong in a run of guide and model, as (sentence, site)."""
-    last_site = _LastSite()
+    last_site = LastSite()
     with torch.no_grad(), pyro.validation_enabled(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -63,7 +63,7 @@ def _first_fault(
                     model_trace = poutine.trace(replayed).get_trace(*args, **kwargs)
         except ValueError as error:
             near = f" (just after site {last_site.name!r})" if last_site.name else ""
-            return f"{_first_line(error)}{near}", last_site.name
+            return f"{reason_of(error)}{near}", last_site.name
         return _fault_in(guide_trace, "guide") or _fault_in(model_trace, "model")
 
 
@@ -74,7 +74,7 @@ def _fault_in(trace: Trace, whose: str) -> tuple[str, str] | None:
         try:
             log_prob = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
         except ValueError as error:
-            return f"site {name!r} of the {whose}: {_first_line(error)}", name
+            return f"site {name!r} of the {whose}: {reason_of(error)}", name
         if site["mask"] is not None:
             log_prob = torch.where(torch.as_tensor(site["mask"]), log_prob, 0.0)
         bad = ~torch.isfinite(log_prob)
@@ -83,16 +83,3 @@ def _fault_in(trace: Trace, whose: str) -> tuple[str, str] | None:
             count = f" ({int(bad.sum())} of {bad.numel()} entries)" if bad.numel() > 1 else ""
             return f"the log density of site {name!r} of the {whose} is {what}{count}", name
     return None
-
-
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
-
-
-class _LastSite(poutine.messenger.Messenger):
-    """Remembers the last sample site that was reached."""
-
-    name: str | None = None
-
-    def _pyro_post_sample(self, msg: Mapping[str, Any]) -> None:
-        self.name = msg["name"]

@@ -13,6 +13,7 @@ _BATCHES = 20
 _DRIFT_WINDOW = (0.4, 0.8)
 _DRIFT_LIMIT = 0.5
 _ERRORS_ALLOWED = 2.0
+_NOISE_ALLOWED = 50.0
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,12 @@ def judge(
             False,
             f"not converged: the ELBO was still rising by {slope:.3g} nats per 1,000 steps; "
             f"try steps = {2 * steps}",
+        )
+    if error > _NOISE_ALLOWED * tolerance:
+        return Verdict(
+            False,
+            f"not judged: the ELBO's noise hides a change of up to {_ERRORS_ALLOWED * error:.3g} nats per 1,000 "
+            "steps; try more particles",
         )
     if slope < -tolerance - 4 * _ERRORS_ALLOWED * error:
         return Verdict(

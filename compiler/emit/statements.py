@@ -22,16 +22,12 @@ INDENT = "    "
 
 def body_lines(block: Block, program: Program, place: Place, read: frozenset[str]) -> list[str]:
     """Return the lines of a body; `read` are the names that the body, or what follows, reads."""
-    return _Body(program, read, _repeated(program)).lines(block, place)
+    return _Body(program, read, _repeated(block)).lines(block, place)
 
 
-def _repeated(program: Program) -> set[str]:
-    """Return the minibatched dims whose plate stands more than once in the model."""
-    dims = [
-        s.dim
-        for s in statements(program.model)
-        if isinstance(s, PlateBlock) and s.minibatch is not None
-    ]
+def _repeated(block: Block) -> set[str]:
+    """Return the dims whose plate stands more than once; Pyro wants one plate of a name."""
+    dims = [s.dim for s in statements(block) if isinstance(s, PlateBlock)]
     return {dim for dim in dims if dims.count(dim) > 1}
 
 
@@ -75,18 +71,19 @@ class _Body:
         dim = block.dim
         place.needs.names.add(dim)
         number = place.numbers[dim]
-        head: list[str] = []
-        if block.minibatch is None:
-            opening = f'with pyro.plate("{dim}", {dim}, dim={number}):'
-        else:
+        subsample = ""
+        if block.minibatch is not None:
             place.needs.names.add(f"{dim}_minibatch")
-            plate = f'pyro.plate("{dim}", {dim}, subsample_size={dim}_minibatch, dim={number})'
-            if dim in self._repeated:
-                if dim not in self._made:
-                    self._made.add(dim)
-                    head = [f"{dim}_plate = {plate}"]
-                plate = f"{dim}_plate"
-            opening = f"with {plate} as {dim}_index:"
+            subsample = f" subsample_size={dim}_minibatch,"
+        plate = f'pyro.plate("{dim}", {dim},{subsample} dim={number})'
+        head: list[str] = []
+        if dim in self._repeated:
+            if dim not in self._made:
+                self._made.add(dim)
+                head = [f"{dim}_plate = {plate}"]
+            plate = f"{dim}_plate"
+        index = "" if block.minibatch is None else f" as {dim}_index"
+        opening = f"with {plate}{index}:"
         body = self.lines(block.body, place.inside(dim, block.minibatch))
         return [*head, opening, *(INDENT + line if line else "" for line in body or ["pass"])]
 

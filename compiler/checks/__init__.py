@@ -12,12 +12,14 @@ from compiler.checks.init_noncentered import check_carried
 from compiler.checks.init_parts import check_complete, check_membership, check_taken
 from compiler.checks.init_shapes import check_shapes
 from compiler.checks.init_supports import check_values
+from compiler.checks.structure import check_likelihood, check_reached
 from compiler.diagnostics import Diagnostics
 from compiler.ir.program import Program
 
 Check = Callable[[Program, Diagnostics], None]
 
 CHECKS: tuple[Check, ...] = (
+    check_likelihood,
     check_reached,
     check_enumerable,
     check_handled_once,

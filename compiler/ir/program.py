@@ -6,7 +6,7 @@ from typing import Literal
 
 from compiler.ir.expressions import Expression
 from compiler.ir.guides import Guide, OptionValue
-from compiler.ir.statements import Assignment, Block, PlateBlock, Recorded, Site
+from compiler.ir.statements import Assignment, Block, PlateBlock, Recorded, Site, Statement
 from compiler.ir.types import Axis, Location, Node, ValueType
 
 IR_VERSION: Literal[1] = 1
@@ -145,9 +145,9 @@ class Program(Node):
         return tuple(s for s in statements(self.model) if isinstance(s, Recorded))
 
 
-def statements(block: Block) -> tuple[object, ...]:
+def statements(block: Block) -> tuple[Statement, ...]:
     """Return all statements of a block, plates and what is in them included, in order."""
-    found: list[object] = []
+    found: list[Statement] = []
     for statement in block:
         found.append(statement)
         if isinstance(statement, PlateBlock):

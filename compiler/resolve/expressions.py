@@ -98,6 +98,8 @@ class Expressions:
 
     def reference(self, symbol: Symbol, span: Span, scope: Scope) -> Expression | None:
         """Return a use of a symbol's value, seen from inside the scope's plates."""
+        if symbol.failed:
+            return None
         if scope.data_only is not None and symbol.type.random:
             scope.diagnostics.report(
                 "PPL041",

@@ -161,7 +161,11 @@ def _too_many(expr: nodes.Index, base: Expression, scope: Scope) -> None:
     if not base.type.event and plates:
         message = f"there is nothing to index: inside plate `{plates[-1]}` this is a single number"
         remedy = "write it without the index; a plate picks its own entry of each value"
+    elif not base.type.event:
+        message = "there is nothing to index: this is a single number"
+        remedy = "write it without the index"
     else:
-        message = f"{len(expr.indices)} indices into {shown(base.type.event)}"
-        remedy = "leave the others away"
+        count = len(base.type.event)
+        message = f"{len(expr.indices)} indices into the dims {shown(base.type.event)}"
+        remedy = f"leave away all but {count}"
     scope.diagnostics.report("PPL023", expr.span, message, remedy)

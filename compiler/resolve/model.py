@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compiler.ir import (
     Assignment,
@@ -120,10 +120,10 @@ class Body:
         return [FactorTerm(name=statement.name.text, value=value, location=location)]
 
     def _define(self, name: nodes.Name, kind: str, value: Expression | None, scope: Scope) -> None:
-        # A value that failed is entered as a plain number, so that its uses are not told of, too.
         value_type = ValueType(element="real", random=True) if value is None else value.type
         symbol = scope.define(name, "record" if kind == "record" else "local", value_type)
-        symbol.used = value is None or kind == "record"
+        symbol.failed |= value is None
+        symbol.used |= symbol.failed or kind == "record"
         symbol.minibatched = frozenset(
             plate for plate in value_type.batch if scope.plates[plate] is not None
         )
@@ -135,8 +135,10 @@ class Body:
         for name in statement.dims:
             symbol = scope.look_up(name, ("dim",))
             if symbol is None:
+                inner = replace(inner, broken=True)
                 continue
             if symbol.kind != "dim":
+                inner = replace(inner, broken=True)
                 scope.diagnostics.report(
                     "PPL018",
                     name.span,

@@ -89,7 +89,7 @@ def _resolve_derived(
         value = expressions.resolve(statement.value, scope)
         symbol = scope.define(statement.name, "derived", None if value is None else value.type)
         if value is None:
-            symbol.used = True
+            symbol.used = symbol.failed = True
             continue
         if statement.dims:
             _check_declared(statement, value, expressions, scope)

@@ -42,6 +42,7 @@ class Symbol:
         type: Type of the value as seen where it was defined; its `batch` are the plates around
             the definition over which it varies.
         used: Whether anything read it.
+        failed: Whether its definition is wrong, so that nothing more is said of its uses.
         minibatched: Whether it was computed from a minibatch, so that it exists only inside the
             plates in `type.batch`.
     """
@@ -51,6 +52,7 @@ class Symbol:
     span: Span
     type: ValueType = field(default_factory=lambda: ValueType(element="real"))
     used: bool = False
+    failed: bool = False
     minibatched: frozenset[str] = frozenset()
 
     @property
@@ -70,6 +72,7 @@ class Scope:
         data_only: Whether latents may not be read here, and what the place is called.
         bound_later: Names that the program defines further down, for a better message.
         not_kept: Names of the model that are not there any more once it has been fitted.
+        broken: Whether a plate around here is unknown, so that definitions count as failed.
     """
 
     symbols: dict[str, Symbol]
@@ -78,6 +81,7 @@ class Scope:
     data_only: str | None = None
     bound_later: dict[str, Span] = field(default_factory=dict)
     not_kept: dict[str, Span] = field(default_factory=dict)
+    broken: bool = False
 
     def inside(self, plate: str, minibatch: int | None) -> Scope:
         """Return the scope inside one more plate."""
@@ -85,7 +89,7 @@ class Scope:
 
     def define(self, name: nodes.Name, kind: SymbolKind, value: ValueType | None = None) -> Symbol:
         """Enter a name, telling of a duplicate or a reserved one; return its symbol."""
-        symbol = Symbol(name.text, kind, name.span)
+        symbol = Symbol(name.text, kind, name.span, failed=self.broken, used=self.broken)
         if value is not None:
             symbol.type = value
         reason = why_reserved(name.text)

@@ -35,7 +35,7 @@ def resolve_site(
             return None
     if resolved is None:
         if not observed:
-            _define_failed(statement, dims, scope)
+            _define_failed(statement.name, scope)
         return None
     if data is not None and observed:
         event = _observed_event(statement, data, resolved, dims, expressions, scope)
@@ -44,7 +44,7 @@ def resolve_site(
     modifiers = resolve_modifiers(statement, resolved, expressions, scope, observed, predicting)
     if event is None or modifiers is None:
         if not observed:
-            _define_failed(statement, dims, scope)
+            _define_failed(statement.name, scope)
         return None
     if data is not None and observed and not _data_fits(statement, data, resolved, scope):
         return None
@@ -102,20 +102,10 @@ def _define(name: nodes.Name, site: Site, resolved: ResolvedDistribution, scope:
         symbol.used = True
 
 
-def _define_failed(statement: nodes.Sample, dims: tuple[Axis, ...], scope: Scope) -> None:
-    """Enter a site that failed, so that its uses are not told of, too."""
-    symbol = scope.define(
-        statement.name,
-        "site",
-        ValueType(
-            element="real",
-            batch=tuple(scope.plates),
-            event=dims,
-            random=True,
-            support=Support(open_bounds=True),
-        ),
-    )
-    symbol.used = True
+def _define_failed(name: nodes.Name, scope: Scope) -> None:
+    """Enter a site that is wrong, so that nothing is said of its uses."""
+    symbol = scope.define(name, "site", ValueType(element="real", random=True))
+    symbol.used = symbol.failed = True
 
 
 # --- event dims -------------------------------------------------------------------------------

@@ -61,7 +61,11 @@ def resolve(spec: nodes.Spec, diagnostics: Diagnostics) -> Program | None:
     program = program.model_copy(
         update={
             "guides": resolve_guides(
-                blocks.guides, program, _DataExpressions(expressions, scope), diagnostics
+                blocks.guides,
+                program,
+                _DataExpressions(expressions, scope),
+                diagnostics,
+                failed={symbol.name for symbol in scope.of_kind("site") if symbol.failed},
             ),
             "fit": resolve_fit(blocks.fit, diagnostics),
         }

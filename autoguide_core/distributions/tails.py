@@ -20,6 +20,7 @@ from torch import Tensor
 Function = Callable[[Tensor], Tensor]
 
 LOG_2 = math.log(2)
+SQRT_2 = math.sqrt(2)
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,20 @@ def log1mexp(x: Tensor) -> Tensor:
     return torch.where(near, torch.log(-torch.expm1(inner)), torch.log1p(-torch.exp(outer)))
 
 
+def log_ndtr(z: Tensor) -> Tensor:
+    """Return log P(Z <= z) of a standard normal Z.
+
+    As `torch.special.log_ndtr`, which `vmap` cannot batch.
+    """
+    far = z < -1
+    tail, body = torch.where(far, z, -1), torch.where(far, -1, z)
+    return torch.where(
+        far,
+        torch.log(torch.special.erfcx(-tail / SQRT_2) / 2) - tail**2 / 2,
+        torch.log1p(-torch.special.erfc(body / SQRT_2) / 2),
+    )
+
+
 def log_ndtri(log_p: Tensor) -> Tensor:
     """Return the z of log P(Z <= z) = log_p for a standard normal Z, for log_p <= log(1/2).
 
@@ -65,8 +80,14 @@ def log_ndtri(log_p: Tensor) -> Tensor:
 
 def _newton_step(z: Tensor, log_p: Tensor) -> Tensor:
     log_density = -0.5 * z**2 - 0.5 * math.log(2 * math.pi)
-    log_cdf = torch.special.log_ndtr(z)
+    log_cdf = log_ndtr(z)
     return (log_cdf - log_p) * torch.exp(log_cdf - log_density)
+
+
+def parameter_of(base: dist.Distribution) -> Tensor:
+    """Return one of the distribution's parameters, for its dtype and device."""
+    values = (getattr(base, name, None) for name in base.arg_constraints)
+    return next((value for value in values if isinstance(value, Tensor)), torch.empty(()))
 
 
 @singledispatch
@@ -77,7 +98,7 @@ def tails(base: dist.Distribution) -> Tails:
         ValueError: If the distribution has no `cdf` or no `icdf`.
     """
     try:
-        base.icdf(torch.full_like(base.cdf(base.sample()), 0.5))
+        base.cdf(base.icdf(parameter_of(base).new_full(base.batch_shape, 0.5)))
     except NotImplementedError:
         raise ValueError(
             f"{type(base).__name__} cannot be truncated: "
@@ -104,12 +125,14 @@ def _symmetric(base: dist.Distribution, log_cdf: Function, from_log_cdf: Functio
 
 @tails.register
 def _(base: dist.Normal) -> Tails:
-    return _symmetric(base, torch.special.log_ndtr, log_ndtri)
+    return _symmetric(base, log_ndtr, log_ndtri)
 
 
 @tails.register
 def _(base: pyro_dist.Logistic) -> Tails:
-    return _symmetric(base, torch.nn.functional.logsigmoid, lambda p: p - log1mexp(p))
+    return _symmetric(
+        base, lambda z: -torch.logaddexp(torch.zeros_like(z), -z), lambda p: p - log1mexp(p)
+    )
 
 
 @tails.register
@@ -165,9 +188,9 @@ def _(base: dist.Exponential) -> Tails:
 @tails.register
 def _(base: dist.HalfNormal) -> Tails:
     return Tails(
-        log_cdf=lambda x: torch.log(torch.erf(x / base.scale / math.sqrt(2))),
-        log_sf=lambda x: LOG_2 + torch.special.log_ndtr(-x / base.scale),
-        from_log_cdf=lambda p: base.scale * math.sqrt(2) * torch.erfinv(torch.exp(p)),
+        log_cdf=lambda x: torch.log(torch.erf(x / base.scale / SQRT_2)),
+        log_sf=lambda x: LOG_2 + log_ndtr(-x / base.scale),
+        from_log_cdf=lambda p: base.scale * SQRT_2 * torch.erfinv(torch.exp(p)),
         from_log_sf=lambda p: -base.scale * log_ndtri(p - LOG_2),
     )
 

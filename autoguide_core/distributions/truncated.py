@@ -10,7 +10,7 @@ from pyro.distributions import constraints
 from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 
-from autoguide_core.distributions.tails import LOG_2, log1mexp, tails
+from autoguide_core.distributions.tails import LOG_2, log1mexp, parameter_of, tails
 
 LogTails = tuple[Tensor, Tensor]
 """The logarithms of the probability below a point and of that above it."""
@@ -55,7 +55,7 @@ class Truncated(TorchDistribution):
                 "it is not a continuous distribution of single numbers"
             )
         tails(base)  # tells at once whether the base has what it takes
-        like = _parameter(base)
+        like = parameter_of(base)
         bounds = [b if b is None else torch.as_tensor(b).to(like) for b in (lower, upper)]
         shape = torch.broadcast_shapes(
             base.batch_shape, *(bound.shape for bound in bounds if bound is not None)
@@ -128,7 +128,7 @@ class Truncated(TorchDistribution):
     def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
         """Return draws that carry gradients."""
         shape = self._extended_shape(sample_shape)
-        return self.icdf(torch.rand_like(_parameter(self.base_dist).new_empty(shape)))
+        return self.icdf(torch.rand_like(parameter_of(self.base_dist).new_empty(shape)))
 
     def cdf(self, value: Tensor) -> Tensor:
         """Return the probability of a smaller value."""
@@ -167,7 +167,7 @@ class Truncated(TorchDistribution):
 
     def _log_tails(self) -> tuple[LogTails, LogTails]:
         """Return the log probabilities below and above the lower bound, and the upper one."""
-        like = _parameter(self.base_dist)
+        like = parameter_of(self.base_dist)
         nothing, everything = like.new_full((), -math.inf), like.new_zeros(())
         least, most = self._base_edges()
         lower, upper = (nothing, everything), (everything, nothing)
@@ -205,12 +205,3 @@ class Truncated(TorchDistribution):
         larger = torch.where(above, sf_lower, cdf_upper)
         smaller = torch.where(above, sf_upper, cdf_lower)
         return larger + log1mexp(smaller - larger)
-
-
-def _parameter(base: TorchDistribution) -> Tensor:
-    """Return one of the base's parameters, for its dtype and device."""
-    for name in base.arg_constraints:
-        value = getattr(base, name, None)
-        if isinstance(value, Tensor):
-            return value
-    return torch.empty(())

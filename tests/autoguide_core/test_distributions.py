@@ -168,6 +168,21 @@ def test_truncated_gradients(name: str) -> None:
     assert torch.autograd.gradcheck(quantile, inputs)
 
 
+@pytest.mark.parametrize("name", BASES)
+def test_truncated_curvature_can_be_batched(name: str) -> None:
+    """Second derivatives under `vmap`: what a Laplace approximation of many draws asks for."""
+    base = BASES[name]()
+    reached = base.icdf(number(0.3)).item(), base.icdf(number(0.8)).item()
+
+    def density(x: torch.Tensor) -> torch.Tensor:
+        cut = Truncated(base, reached[0], upper=reached[0] + x, validate_args=False)
+        return cut.log_prob(reached[0] + 0.5 * x)
+
+    widths = (reached[1] - reached[0]) * torch.tensor([1.0, 0.5])
+    curvature = torch.func.vmap(torch.func.grad(torch.func.grad(density)))(widths)
+    assert torch.isfinite(curvature).all()
+
+
 def test_gradient_where_a_bound_does_not_cut() -> None:
     scale = torch.tensor(1.3, requires_grad=True)
     cut = Truncated(dist.HalfNormal(scale), lower=torch.tensor([-1.0, 0.0, 0.5]))

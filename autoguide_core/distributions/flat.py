@@ -88,7 +88,8 @@ class Flat(TorchDistribution):
         """Return draws from the stand-in."""
         shape = self._extended_shape(sample_shape)
         if self.lower is not None and self.upper is not None:
-            uniform = torch.rand_like(self.lower.expand(shape))
+            eps = torch.finfo(self.lower.dtype).eps  # keep off the bounds, which map to infinity
+            uniform = torch.rand_like(self.lower.expand(shape)).clamp(eps, 1 - eps)
             return self.lower + (self.upper - self.lower) * uniform
         if self.lower is not None:
             return self.lower + torch.randn_like(self.lower.expand(shape)).abs()

@@ -1,7 +1,7 @@
 """The table of distributions: all that a spec can draw from.
 
 Rows are plain data, grouped by kind of support in `compiler.tables.distribution_rows`; to add one,
-write a row there, and `tests/tables/test_distributions.py` holds it against Pyro's class.
+write a row there, and `tests/tables/test_distribution_rows.py` holds it against Pyro's class.
 
 Left out of what `pyro.distributions` exports, on purpose:
 

@@ -165,12 +165,12 @@ ROWS = (
     ),
     DistributionRow(
         "Multinomial",
-        (TRIALS, CLASS_PROBS, CLASS_LOGITS),
+        (Parameter("total_count", "size", default=1), CLASS_PROBS, CLASS_LOGITS),
         "how many of total_count trials fall in each class",
         "total_count! times the product over i of probs[i]^x[i] / x[i]!",
         support=SupportRule("integer", lower=0, upper=Sum(("total_count",))),
         event_axes=("n",),
-        note="Pyro wants total_count as one number for all.",
+        note="Pyro wants the same total_count for all; DirichletMultinomial takes one for each.",
     ),
     DistributionRow(
         "DirichletMultinomial",

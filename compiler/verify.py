@@ -7,17 +7,19 @@ and known functions out of the emitted Python.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from compiler.diagnostics import Diagnostics
 from compiler.ir import (
     Apply,
     Assignment,
+    CallablePart,
     Expression,
     FactorTerm,
     IndexAt,
     Invoke,
     Items,
+    Part,
     PlateBlock,
     Program,
     Range,
@@ -26,15 +28,17 @@ from compiler.ir import (
     Site,
     Statement,
 )
+from compiler.ir.guides import OptionValue
 from compiler.ir.program import statements
+from compiler.resolve.python_paths import is_python_path
 from compiler.tables.distributions import DISTRIBUTIONS
 from compiler.tables.families import FAMILIES
 from compiler.tables.functions import FUNCTIONS, OPERATORS
 from compiler.tables.inits import INITS
+from compiler.tables.options import Option
 from compiler.tables.reserved import why_reserved
 
 _AXIS = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\[-?\d*:-?\d*\])*(\+[A-Za-z0-9_\[\]:-]+)*", re.ASCII)
-_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", re.ASCII)
 _FILE = re.compile(r"[^\x00-\x1f\x7f\u2028\u2029\"\\]*")
 
 
@@ -173,18 +177,42 @@ def _expression(expr: Expression, known: set[str], functions: set[str]) -> Itera
 
 
 def _guides(program: Program, known: set[str], functions: set[str]) -> Iterator[str]:
+    latents = {site.name for site in program.latents()}
     for guide in program.guides:
         for part in guide.parts:
-            if part.kind == "callable":
-                paths = [part.path, part.median]
-                yield from (f"{p!r} is no path" for p in paths if p and not _PATH.fullmatch(p))
+            yield from (f"{n!r} is no latent site" for n in part.sites if n not in latents)
+            if isinstance(part, CallablePart):
+                paths = [part.path, *([] if part.median is None else [part.median])]
+                yield from (f"{path!r} is no path" for path in paths if not is_python_path(path))
                 continue
-            if part.family not in FAMILIES:
-                yield f"{part.family!r} is no guide family"
-            if part.init is not None:
-                if part.init.name not in INITS:
-                    yield f"{part.init.name!r} is no init strategy"
-                if part.init.path is not None and not _PATH.fullmatch(part.init.path):
-                    yield f"{part.init.path!r} is no path"
+            yield from _part(part)
             for value in part.values:
                 yield from _expression(value.value, known, functions)
+
+
+def _part(part: Part) -> Iterator[str]:
+    """Yield what is wrong with a part against the tables of families and of init strategies."""
+    family = FAMILIES.get(part.family)
+    if family is None:
+        yield f"{part.family!r} is no guide family"
+    else:
+        yield from _options(family.name, family.options, part.options)
+    if part.init is None:
+        return
+    strategy = INITS.get(part.init.name)
+    if strategy is None:
+        yield f"{part.init.name!r} is no init strategy"
+        return
+    yield from _options(strategy.name, strategy.options, part.init.options)
+    path = part.init.path
+    if strategy.takes_path != (path is not None) or (path and not is_python_path(path)):
+        yield f"{path!r} is no path for {strategy.name!r}"
+
+
+def _options(
+    owner: str, rows: Iterable[Option], options: Mapping[str, OptionValue]
+) -> Iterator[str]:
+    known = {row.name: row for row in rows}
+    for name, value in options.items():
+        if name not in known or known[name].accept(value) is None:
+            yield f"{owner!r} has no option {name!r} with the value {value!r}"

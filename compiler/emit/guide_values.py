@@ -11,6 +11,7 @@ from compiler.emit.place import Needs, Place
 from compiler.emit.python import binary, method
 from compiler.ir.expressions import Expression
 from compiler.ir.guides import Guide, InitValue, Part
+from compiler.ir.literals import literal_array
 from compiler.ir.program import Program
 from compiler.ir.queries import drawn_name, minibatches, plates_around, prerequisites
 from compiler.ir.statements import Assignment, Recorded, Site
@@ -122,9 +123,13 @@ class GuideValues:
 
 
 def _loc_scale(site: Site) -> tuple[Expression | None, Expression | None]:
-    """Return the loc and the scale of a noncentered site; None where the default holds."""
+    """Return the loc and the scale of a noncentered site; None for a loc of 0 and a scale of 1."""
     row = DISTRIBUTIONS[site.distribution.name].loc_scale
     arguments = site.distribution.arguments
     if row is None:
         return None, None
-    return arguments.get(row.loc), arguments.get(row.scale)
+    loc, scale = arguments.get(row.loc), arguments.get(row.scale)
+    return (
+        None if loc is None or literal_array(loc) == 0.0 else loc,
+        None if scale is None or literal_array(scale) == 1.0 else scale,
+    )

@@ -121,6 +121,42 @@ def test_carried_values_are_where_the_fit_starts(library: GuideLibrary) -> None:
     assert torch.allclose(median["tau"], torch.tensor(2.0))
 
 
+MATRIX = """
+data {
+  dim g, pred
+  y[g, pred] : real
+}
+model {
+  m[pred] ~ Normal(0, 1)
+  s[pred] ~ HalfNormal(1)
+  plate g {
+    b ~ MultivariateNormal(m, scale_tril = diag(s)) reparam noncentered
+    y ~ MultivariateNormal(b, scale_tril = identity(pred))
+  }
+}
+"""
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_matrix_of_scales_is_solved_for(library: GuideLibrary) -> None:
+    block = guide("part a = AutoNormal(*) { init at { m = 1, s = [1, 2], b = y } }")
+    y = torch.tensor([[1.0, 2.0], [3.0, 5.0], [4.0, 3.0]])
+    emitted = module(library, MATRIX, block)
+    built = emitted.guide(pred=2, y=y)
+    pyro.clear_param_store()
+    built(g=3, pred=2, y=y)
+    expected = torch.tensor([[0.0, 0.5], [2.0, 2.0], [3.0, 1.0]])
+    assert torch.allclose(built.median()["b_base"], expected)
+
+
+def test_a_scale_of_one_is_left_out() -> None:
+    spec = SCHOOLS.replace("Normal(mu, tau) reparam", "Normal(mu, 1) reparam").replace(
+        "Normal(theta, sigma)", "Normal(theta, sigma * tau)"
+    )
+    block = guide("part a = AutoNormal(*) { init at { theta = 1, mu = 0 } }")
+    assert '"theta_base": theta - mu}' in function(spec, block)
+
+
 def test_assignments_that_a_noncentered_site_uses_are_emitted() -> None:
     spec = SCHOOLS.replace("plate school {", "spread = 2 * tau\n  plate school {").replace(
         "Normal(mu, tau)", "Normal(mu + 1, spread)"

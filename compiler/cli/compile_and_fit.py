@@ -98,7 +98,9 @@ def _sizes(
     show_default=True,
     help="How the summary is printed.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Print errors only: no progress, no summary.")
+@click.option(
+    "-q", "--quiet", is_flag=True, help="Print errors only, and the JSON where asked for."
+)
 @silence
 def command(
     spec: str,

@@ -52,6 +52,8 @@ def command(
     parts over its latent sites; module, the whole Python module, which needs torch, pyro and
     autoguide_core, but not this compiler.
     """
+    if stage not in ("guide", "module") and (guide is not None or guides == "pyro"):
+        raise click.UsageError(f"--guide and --guides say nothing about the stage {stage}.")
     ast = stage == "ast"
     write_output(_ast(spec) if ast else _emitted(stage, spec, guides, guide, silenced), output)
 

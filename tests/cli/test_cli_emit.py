@@ -79,6 +79,12 @@ def test_a_guide_that_is_not_there(spec: str) -> None:
     assert "quick" in result.stderr
 
 
+@pytest.mark.parametrize("stage", ["ast", "ir", "model"])
+def test_guide_options_need_a_stage_with_a_guide(spec: str, stage: str) -> None:
+    assert run("emit", stage, spec, "--guide", "quick").exit_code == 2
+    assert run("emit", stage, spec, "--guides", "pyro").exit_code == 2
+
+
 def test_errors_and_warnings_go_to_stderr(tmp_path: Path) -> None:
     bad = run("emit", "module", write(tmp_path / "bad.ppl", BAD))
     assert (bad.exit_code, bad.stdout) == (1, "")

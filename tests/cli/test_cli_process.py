@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cli_helpers import BAD, GOOD, write
+from cli_helpers import BAD, GOOD, WARNED, write
 
 ROOT = Path(__file__).parents[2]
 MAIN = "import compiler.cli; compiler.cli.main()"
@@ -150,3 +150,18 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert result.stderr == ""
     assert result.stdout.splitlines()[0] == "{"
     assert result.stdout.splitlines()[1] in ("141", "0")
+
+
+def test_a_terminal_without_unicode_gets_escapes(tmp_path: Path) -> None:
+    old, new = write(tmp_path / "a.ppl", GOOD), write(tmp_path / "b.ppl", WARNED)
+    result = process("diff", old, new, PYTHONIOENCODING="latin-1")
+    assert result.returncode == 0
+    assert "Normal(slope * x, sigma) \\u2192 Normal(slope, sigma)" in result.stdout
+
+
+def test_a_file_name_that_is_no_text(tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff\xfe.ppl")
+    write(tmp_path / name, BAD)
+    for form in ("text", "json", "sarif", "github"):
+        result = process("check", str(tmp_path / name), "--format", form)
+        assert result.returncode == 1, result.stderr

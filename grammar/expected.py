@@ -96,11 +96,13 @@ def expected(accepted: Set[str], parser: Lark) -> tuple[str, str]:
     return what, f"write {what}"
 
 
+_WORDS = {"NAME": "a name", "NUMBER": "a number", "STRING": "a text in double quotes"}
+"""What the terminals that are no fixed sign are called."""
+
+
 def _spell(terminal: str, parser: Lark) -> str:
-    if terminal == "NAME":
-        return "a name"
-    if terminal == "STRING":
-        return "a text in double quotes"
+    if terminal in _WORDS:
+        return _WORDS[terminal]
     pattern = parser.get_terminal(terminal).pattern
     assert isinstance(pattern, PatternStr)
     return f"`{pattern.value}`"

@@ -91,8 +91,8 @@ def judge(
     if error > _NOISE_ALLOWED * tolerance:
         return Verdict(
             False,
-            f"not judged: the ELBO's noise hides a change of up to {_ERRORS_ALLOWED * error:.3g} nats per 1,000 "
-            "steps; try more particles",
+            f"not judged: the ELBO's noise hides a change of up to {_ERRORS_ALLOWED * error:.3g} "
+            "nats per 1,000 steps; try more particles",
         )
     if slope < -tolerance - 4 * _ERRORS_ALLOWED * error:
         return Verdict(

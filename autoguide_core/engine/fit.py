@@ -21,7 +21,7 @@ from autoguide_core.engine.loop import Run, run_adam
 from autoguide_core.engine.progress import ProgressCallback, Reporter
 from autoguide_core.engine.result import FitResult
 from autoguide_core.engine.settings import FitSettings
-from autoguide_core.engine.structure import Model, Structure, inspect
+from autoguide_core.engine.structure import Model, Structure, inspect, parameters
 
 _DEFAULTS = FitSettings()
 
@@ -112,6 +112,10 @@ def _obstacle(part: Any, structure: Structure) -> str | None:
         return f"plate {structure.subsampled[0]!r} draws minibatches"
     if set(flat_layout(part)) != set(structure.latents):
         return "the guide's normal does not hold all latent variables"
+    own = {id(parameter) for parameter in part.parameters()}
+    foreign = [name for name, parameter in parameters().items() if id(parameter) not in own]
+    if foreign:
+        return f"the model has a parameter of its own to be fitted, {foreign[0]!r}"
     if part.latent_dim > MAX_DIM:
         return f"there are more than {MAX_DIM} latent dimensions"
     return None

@@ -88,7 +88,7 @@ def test_traced_derivatives_are_those_of_the_model(model: Callable[[], None]) ->
     for point, value, slope in zip(points, values, slopes, strict=True):
         leaf = point.clone().requires_grad_()
         expected = density(leaf)
-        assert float(value) == pytest.approx(float(expected), abs=1e-9)
+        assert value.item() == pytest.approx(expected.item(), abs=1e-9)
         assert torch.allclose(slope, torch.autograd.grad(expected, leaf)[0], atol=1e-8)
     steps = 1e-5 * torch.eye(density.dim, dtype=torch.float64)
     _, ahead = gradients.value_and_grad(points[1] + steps)

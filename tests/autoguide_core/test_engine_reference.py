@@ -26,14 +26,13 @@ PARAMETERS = {
     "mesquite-mesquite": 8,
     "sblrc-blr": 6,
     "wells_data-wells_dist": 2,
-    "GLM_Poisson_Data-GLM_Poisson_model": 4,
 }
 
 
 @pytest.mark.parametrize("posterior", sorted(PARAMETERS))
 def test_curvature_fit_reweighted_matches_reference(posterior: str) -> None:
     model, args = case(posterior)
-    result = fit(model, AutoMultivariateNormal(model), args, settings=FitSettings(steps=2000))
+    result = fit(model, AutoMultivariateNormal(model), args, settings=FitSettings(steps=1500))
     assert result.method == "curvature"
     assert result.converged, result.verdict
     assert result.notes == ()
@@ -69,7 +68,7 @@ def test_enumerated_mixture_matches_reference() -> None:
 def test_hierarchy_has_right_means_and_admits_its_error() -> None:
     posterior = "eight_schools-eight_schools_noncentered"
     model, args = case(posterior)
-    result = fit(model, AutoMultivariateNormal(model), args, settings=FitSettings(steps=2000))
+    result = fit(model, AutoMultivariateNormal(model), args, settings=FitSettings(steps=1500))
     draws = draw_posterior(result, model, args, num_draws=20_000, seed=0)
     judged = psis(draws.log_weights)
     assert judged.level != "good"
@@ -81,7 +80,7 @@ def test_hierarchy_has_right_means_and_admits_its_error() -> None:
 def test_degenerate_mode_falls_back_and_says_so() -> None:
     _, args = case("eight_schools-eight_schools_noncentered")
     model = eight_schools_centred
-    result = fit(model, AutoMultivariateNormal(model), args, settings=FitSettings(steps=1000))
+    result = fit(model, AutoMultivariateNormal(model), args, settings=FitSettings(steps=300))
     assert "started from a mean-field fit" in result.verdict
     draws = draw_posterior(result, model, args, num_draws=4_000)
     assert torch.isfinite(draws.log_weights).all()

@@ -13,9 +13,11 @@ def check_taken(program: Program, diagnostics: Diagnostics) -> None:
     for _, part, family in families_of(program):
         if family.default_init is None and (part.init is not None or part.values):
             place = part.init.location if part.init is not None else part.values[0].location
-            why = "its flow starts at the identity" if family.flow else "it starts by itself"
-            if family.holds == "discrete":
-                why = "it starts at the prior's probabilities"
+            why = (
+                "it starts at the prior's probabilities"
+                if family.holds == "discrete"
+                else "its flow starts from the weights of its network"
+            )
             diagnostics.report(
                 "PPL074",
                 place.span,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from compiler.run.fit import compile_and_fit
-    from compiler.run.fit_program import fit_program
+    from compiler.run.fitting import fit_program
     from compiler.run.result import Fit
     from compiler.run.show import show_fit
 
@@ -19,7 +19,7 @@ __all__ = ["Fit", "compile_and_fit", "fit_program", "show_fit"]
 _HOMES = {
     "Fit": "result",
     "compile_and_fit": "fit",
-    "fit_program": "fit_program",
+    "fit_program": "fitting",
     "show_fit": "show",
 }
 

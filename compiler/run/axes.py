@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 
@@ -100,7 +99,8 @@ def named_axes(
     ordered = full.permute(0, *places, *rest, *range(depth + 1, full.dim()))
     lengths = [sizes[plate] for plate in variable.plates]
     shaped = ordered.reshape(count, *ordered.shape[1 : 1 + len(places)], *event)
-    return np.array(shaped.expand(count, *lengths, *event).detach().cpu())
+    array: npt.NDArray[Any] = shaped.expand(count, *lengths, *event).detach().cpu().numpy()
+    return array.copy()
 
 
 def beside_plates(draws: torch.Tensor, event_dims: int, nesting: int) -> torch.Tensor:

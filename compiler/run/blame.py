@@ -11,9 +11,15 @@ import torch
 
 from autoguide_core import FitError
 from compiler.diagnostics import Diagnostics, SpecError
-from compiler.ir import Program
+from compiler.ir import PlateBlock, Program, Site
+from compiler.ir.program import statements
 from compiler.run.module import EmittedModule
 from grammar.span import Span
+
+_REMEDIES = {
+    "PPL097": "check the data against this line, or give the site an init value",
+    "PPL099": "try a lower learning rate or another guide",
+}
 
 
 @contextlib.contextmanager
@@ -38,9 +44,16 @@ def told_in_the_spec(
     except SpecError:
         raise
     except FitError as error:
-        code = "PPL097" if "cannot start" in str(error) else "PPL099"
-        span = _site_span(program, error.site) or _line_span(diagnostics, module.spec_line(error))
-        diagnostics.report(code, span, _sentence(error), _remedy(code))
+        cause = error.__cause__ or error
+        frames = traceback.extract_tb(cause.__traceback__)
+        span = _line_span(diagnostics, module.spec_line(cause)) or _site_span(program, error.site)
+        if place := _users_place(frames):
+            message = f"{doing} broke off: {type(cause).__name__}: {_sentence(cause)}{place}"
+            diagnostics.report("PPL099", span, message, "correct the function")
+        else:
+            started = not any(words in str(error) for words in ("cannot start", "cannot be run"))
+            code = "PPL099" if started else "PPL097"
+            diagnostics.report(code, span, _sentence(error), _REMEDIES[code])
         raise SpecError(diagnostics) from error
     except (torch.OutOfMemoryError, MemoryError) as error:
         diagnostics.report(
@@ -58,38 +71,40 @@ def told_in_the_spec(
         diagnostics.report(
             "PPL099",
             span,
-            f"{doing} broke off: {type(error).__name__}: {_sentence(error)}"
-            + _users_place(module, frames),
+            f"{doing} broke off: {type(error).__name__}: {_sentence(error)}" + _users_place(frames),
             "check this line with the data at hand; `pplc emit module` prints the code it became",
         )
         raise SpecError(diagnostics) from error
-
-
-def _remedy(code: str) -> str:
-    if code == "PPL097":
-        return "check the data against this line, or give the site an init value"
-    return "try a lower learning rate or another guide"
 
 
 def _sentence(error: BaseException) -> str:
     return " ".join(str(error).split())[:400].rstrip(".")
 
 
-def _users_place(module: EmittedModule, frames: traceback.StackSummary) -> str:
-    """Name the line of a user's own file that the emitted code called, if there is one."""
-    own = max(i for i, frame in enumerate(frames) if frame.filename == module.filename)
-    folders = ("site-packages", "autoguide_core", "dist-packages")
-    for frame in reversed(frames[own + 1 :]):
+def _users_place(frames: traceback.StackSummary) -> str:
+    """Name the innermost line of a user's own file in a traceback, if there is one.
+
+    Where an error passes from the user's code into a library, that line is still theirs.
+    """
+    own = ("site-packages", "dist-packages", "autoguide_core", "compiler")
+    library = Path(contextlib.__file__).parent
+    for frame in reversed(frames):
         path = Path(frame.filename)
-        if path.is_file() and not any(folder in path.parts for folder in folders):
+        if path.is_file() and library not in path.parents and not set(own) & set(path.parts):
             return f" (in {path.name}, line {frame.lineno})"
     return ""
 
 
 def _site_span(program: Program, name: str | None) -> Span | None:
-    for site in program.sites():
-        if name and (name in (site.name, site.base_name) or name.endswith(f".{site.name}")):
-            return site.location.span
+    """Return the place of the statement that defines a site, or a parameter of its guide."""
+    for statement in statements(program.model):
+        if not name or isinstance(statement, PlateBlock):
+            continue
+        names = [statement.name]
+        if isinstance(statement, Site) and statement.base_name:
+            names.append(statement.base_name)
+        if name in names or name.endswith(tuple(f".{one}" for one in names)):
+            return statement.location.span
     return None
 
 

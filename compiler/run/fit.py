@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from compiler.pipeline import Compilation, compile_file
-from compiler.run.fit_program import fit_program
+from compiler.run.fitting import fit_program
 from compiler.run.output import OutputFolder, default_folder
 from compiler.run.result import Fit
 
@@ -37,7 +37,9 @@ def compile_and_fit(
     compiled.diagnostics.raise_errors()
     program = compiled.program
     assert program is not None, "a compilation without errors has a program"
-    folder = Path(out) if out is not None else default_folder(program.path, program.name)
+    folder = (
+        Path(out) if out is not None else default_folder(compiled.diagnostics.path, program.name)
+    )
     with OutputFolder(folder, compiled.diagnostics) as output:
         fit = fit_program(program, data, diagnostics=compiled.diagnostics, **options)
         output.write(fit)

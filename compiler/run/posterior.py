@@ -30,7 +30,6 @@ class Posterior:
         khat: Pareto k-hat of the guide; None where it has no meaning or is not known.
         trust: What it means, in one sentence.
         reweighted: Whether the draws were re-weighted.
-        notes: What else there is to know.
     """
 
     draws: Mapping[str, torch.Tensor]
@@ -39,7 +38,6 @@ class Posterior:
     khat: float | None
     trust: str
     reweighted: bool
-    notes: tuple[str, ...]
 
 
 def sample_posterior(
@@ -99,7 +97,6 @@ def sample_posterior(
         khat=khat,
         trust=trust,
         reweighted=reweighted,
-        notes=drawn.notes,
     )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import pyro
 import torch
 from pyro import poutine
+from pyro.infer import infer_discrete
 from pyro.poutine import Trace
+from pyro.poutine.messenger import Messenger
 
 from autoguide_core.engine.isolation import own_randomness
 from compiler.ir import Program
@@ -26,7 +28,8 @@ _NUMBERS_PER_CHUNK = 8_000_000
 
 Samples = Mapping[str, torch.Tensor]
 Model = Callable[[], Any]
-Prepare = Callable[[Samples], Model]
+Wrap = Callable[[Model], Model]
+Prepare = Callable[[Samples, Wrap], Model]
 Read = Callable[[Trace, str], torch.Tensor]
 
 
@@ -60,9 +63,8 @@ class Predictor:
             Values of the observed sites, each (S, *batch, *event).
         """
 
-        def prepare(chunk: Samples) -> Model:
-            model: Model = poutine.condition(poutine.uncondition(self._model), data=dict(chunk))
-            return model
+        def prepare(chunk: Samples, wrap: Wrap) -> Model:
+            return wrap(poutine.condition(_Redraw(sites)(self._model), data=dict(chunk)))
 
         sites = {v.name: len(v.event) for v in observed_variables(self._program)}
         return self._run(prepare, self._given(draws, latents), sites, _value)
@@ -78,12 +80,37 @@ class Predictor:
             Log densities of the observed sites in nats, each (S, *batch).
         """
 
-        def prepare(chunk: Samples) -> Model:
-            model: Model = poutine.condition(self._model, data=dict(chunk))
-            return model
+        def prepare(chunk: Samples, wrap: Wrap) -> Model:
+            return wrap(poutine.condition(self._model, data=dict(chunk)))
 
         sites = {variable.name: 0 for variable in observed_variables(self._program)}
         return self._run(prepare, self._given(draws, latents), sites, _log_density)
+
+    def summed_out(self, draws: Samples, latents: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Draw the discrete sites that were summed out, and what is recorded of them.
+
+        Each comes from its conditional distribution given a posterior draw of all others, by
+        forward filtering and backward sampling, as in Pyro's `infer_discrete`.
+
+        Args:
+            draws: Values by site, each (S, *shape in one run).
+            latents: Which of them are drawn sites of the model.
+
+        Returns:
+            Values of the posterior's variables that `draws` lacks, each (S, *batch, *event).
+        """
+
+        def prepare(chunk: Samples, wrap: Wrap) -> Model:
+            model: Model = infer_discrete(
+                wrap(poutine.condition(self._model, data=dict(chunk))),
+                first_available_dim=-2 - self._nesting,
+                temperature=1,
+            )
+            return model
+
+        missing = [v for v in posterior_variables(self._program) if v.name not in draws]
+        sites = {variable.name: len(variable.event) for variable in missing}
+        return self._run(prepare, self._given(draws, latents), sites, _value) if sites else {}
 
     def predictions(self, draws: Samples) -> dict[str, torch.Tensor]:
         """Run the `predict` block for every posterior draw.
@@ -95,8 +122,8 @@ class Predictor:
             Values of the block's sites and recorded values, each (S, *batch, *event).
         """
 
-        def prepare(chunk: Samples) -> Model:
-            return lambda: self._module.call("predict", {**self._environment, **chunk})
+        def prepare(chunk: Samples, wrap: Wrap) -> Model:
+            return wrap(lambda: self._module.call("predict", {**self._environment, **chunk}))
 
         given = {
             variable.name: self._beside(draws[variable.name], variable)
@@ -126,7 +153,7 @@ class Predictor:
         """Run a model on draws, vectorised in chunks; draw by draw if it cannot be.
 
         Args:
-            prepare: Makes a model of some draws.
+            prepare: Makes a model of some draws; is to wrap the model's run as it is told.
             given: Draws, each (S, *batch, *event) with `nesting` batch dims.
             sites: The sites to read, with how many event axes are read.
             read: Reads a site.
@@ -157,7 +184,7 @@ class Predictor:
     ) -> dict[str, torch.Tensor]:
         size = len(next(iter(given.values())))
         plate = pyro.plate("_draws", size, dim=-1 - self._nesting)
-        trace = poutine.trace(plate(prepare(given))).get_trace()
+        trace = poutine.trace(prepare(given, plate)).get_trace()
         found = {}
         for name, events in sites.items():
             value = read(trace, name)
@@ -174,7 +201,7 @@ class Predictor:
     def _single(
         self, prepare: Prepare, given: Samples, sites: Mapping[str, int], read: Read
     ) -> dict[str, torch.Tensor]:
-        trace = poutine.trace(prepare(given)).get_trace()
+        trace = poutine.trace(prepare(given, lambda model: model)).get_trace()
         return {name: self._padded(read(trace, name), events) for name, events in sites.items()}
 
     def _padded(self, value: torch.Tensor, events: int) -> torch.Tensor:
@@ -186,6 +213,25 @@ class Predictor:
         values = self._environment.values()
         numbers: int = sum(v.numel() for v in values if isinstance(v, torch.Tensor))
         return max(1, _NUMBERS_PER_CHUNK // max(numbers, 1))
+
+
+class _Redraw(Messenger):
+    """Draws observed sites anew.
+
+    `poutine.uncondition` would do so to recorded values too, which are observed sites of their
+    own kind.
+
+    Args:
+        names: The sites.
+    """
+
+    def __init__(self, names: Collection[str]) -> None:
+        super().__init__()
+        self._names = names
+
+    def _pyro_sample(self, message: dict[str, Any]) -> None:
+        if message["name"] in self._names:
+            message.update(is_observed=False, value=None, done=False)
 
 
 def _value(trace: Trace, name: str) -> torch.Tensor:

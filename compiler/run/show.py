@@ -16,6 +16,8 @@ from compiler.run.summary import discrete_frame, summary_frame
 MOST_ENTRIES = 12
 """How many entries of one site are shown."""
 
+_MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
+
 
 def show_fit(fit: Fit, console: Console | None = None, folder: Path | None = None) -> None:
     """Print a fit.
@@ -31,23 +33,23 @@ def show_fit(fit: Fit, console: Console | None = None, folder: Path | None = Non
     if fit.discrete_sites:
         console.print(_discrete_table(fit))
     for text, good in verdict_lines(fit):
-        mark = Text("✓ " if good else "✗ ", style="green" if good else "red")
-        console.print(mark + Text(text))
+        mark, style = _MARKS[good]
+        console.print(Text(f"{mark} ", style=style) + Text(text))
     for note in fit.notes:
         console.print(Text(f"• {note}", style="dim"))
     if folder is not None:
         console.print(Text(f"saved in {folder}"))
 
 
-def verdict_lines(fit: Fit) -> list[tuple[str, bool]]:
-    """Return the sentences of the verdict, each with whether it is a good one."""
-    trusted = fit.khat is not None and fit.khat < USABLE
+def verdict_lines(fit: Fit) -> list[tuple[str, bool | None]]:
+    """Return the sentences of the verdict, each with whether it is a good one; None: unknown."""
+    trusted = None if fit.khat is None else fit.khat < USABLE
     return [(fit.engine.verdict, fit.converged), (fit.posterior.trust, trusted)]
 
 
 def _table(fit: Fit) -> Table:
     table = Table(title=fit.program.name, title_justify="left", title_style="bold")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for column in ("mean", "sd", "5%", "50%", "95%"):
         table.add_column(column, justify="right")
     for name in fit.continuous_sites:
@@ -61,7 +63,7 @@ def _table(fit: Fit) -> Table:
 def _discrete_table(fit: Fit) -> Table:
     table = Table(title="discrete sites", title_justify="left", title_style="bold")
     for column in ("", "mode", "probability", "all"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=True)
     for name in fit.discrete_sites:
         frame = discrete_frame(fit.idata["posterior"], [name])
         for label, row in frame.head(MOST_ENTRIES).iterrows():
@@ -73,5 +75,5 @@ def _discrete_table(fit: Fit) -> Table:
 
 def _add_rest(table: Table, name: str, frame: pd.DataFrame) -> None:
     if len(frame) > MOST_ENTRIES:
-        rest = f"{name}: … {len(frame) - MOST_ENTRIES:,} more, see posterior.nc"
+        rest = f"… {len(frame) - MOST_ENTRIES:,} more {name}, see posterior.nc"
         table.add_row(Text(rest, style="dim"))

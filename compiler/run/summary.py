@@ -82,6 +82,7 @@ def _rows(array: xr.DataArray) -> Iterator[tuple[str, float, float, float, float
     draws = array.to_numpy().astype(float)
     draws = draws.reshape(draws.shape[0] * draws.shape[1], -1)
     means, deviations = draws.mean(axis=0), draws.std(axis=0, ddof=1)
+    deviations[np.ptp(draws, axis=0) == 0] = 0.0  # what is left there is rounding
     low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95], axis=0)
     for i, label in enumerate(entry_labels(array)):
         numbers = (means[i], deviations[i], low[i], middle[i], high[i])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -89,7 +90,7 @@ def fit_program(
         device=device,
         diagnostics=diagnostics,
     )
-    with importable_beside(program.path):
+    with importable_beside(diagnostics.path):
         check_callables(program, chosen, allow_callables, diagnostics)
         diagnostics.raise_errors()
         assert run is not None
@@ -109,13 +110,13 @@ def fit_program(
                 chosen = auto_guide(program, bound.sizes, chosen.location)
                 program = program.model_copy(update={"guides": (chosen,)})
             source = emit_module(program, guide=chosen.name)
-            module = load_module(source, program.path)
+            module = load_module(source, diagnostics.path)
             fitting = _Fitting(module, program, chosen, bound, run, diagnostics)
             fitted = fitting.fit(progress)
             posterior = fitting.draw(fitted)
             groups = fitting.groups(posterior, log_likelihood)
     record = {
-        "spec": program.path,
+        "spec": diagnostics.path,
         "model": program.name,
         "settings": run.as_record(),
         "method": fitted.method,
@@ -138,7 +139,10 @@ def fit_program(
         idata=inference_data({**groups, "fit": elbo}, _attributes(record, fitted, posterior)),
         record=record,
         diagnostics=diagnostics,
-        notes=(*bound.notes, *fitted.notes, *posterior.notes),
+        notes=(
+            *bound.notes,
+            *(note for note in fitted.notes if note not in fitted.verdict),
+        ),
     )
 
 
@@ -212,6 +216,8 @@ class _Fitting:
         for dim, count in small.items():
             self._environment[f"{dim}_minibatch"] = min(count, data.sizes[dim])
 
+        self._predictor = Predictor(module, program, self._full, settings.engine.seed + 3)
+
     def fit(self, progress: bool) -> FitResult:
         """Build the guide and fit it."""
         name = guide_function_name(self._program, self._guide)
@@ -232,7 +238,7 @@ class _Fitting:
         """Draw from the fitted guide."""
         tensors = [v for v in self._full.values() if isinstance(v, torch.Tensor)]
         with self._told("drawing from the posterior"):
-            return sample_posterior(
+            posterior = sample_posterior(
                 fitted,
                 self._module.function("model"),
                 self._module.arguments("model", self._full),
@@ -240,11 +246,13 @@ class _Fitting:
                 self._settings,
                 data_size=sum(tensor.numel() for tensor in tensors),
             )
+            discrete = self._predictor.summed_out(posterior.draws, posterior.latents)
+        return replace(posterior, draws={**posterior.draws, **discrete})
 
     def groups(self, posterior: Posterior, log_likelihood: bool) -> dict[str, xr.Dataset]:
         """Return everything that was drawn and bound, by InferenceData's groups."""
         program, data = self._program, self._data
-        predictor = Predictor(self._module, program, self._full, self._settings.engine.seed + 3)
+        predictor = self._predictor
         groups = {
             "posterior": draws_dataset(posterior.draws, posterior_variables(program), program, data)
         }

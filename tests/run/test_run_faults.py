@@ -1,0 +1,217 @@
+"""What can go wrong with a fit: each a diagnostic, and nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+import pytest
+import torch
+from run_helpers import EIGHT_SCHOOLS, QUICK, SCHOOLS
+
+import pplc
+from compiler.run import compile_and_fit
+from compiler.run.output import OutputFolder
+
+CALLABLE = EIGHT_SCHOOLS.split("guide quick")[0] + (
+    'guide {\n  part rest = AutoNormal(theta)\n  part own = callable "{path}" for (mu, tau)\n}}\n'
+)
+
+
+def faults(run):
+    with pytest.raises(pplc.SpecError) as caught:
+        run()
+    return [f"{d.code} {d.message} ({d.remedy})" for d in caught.value.diagnostics]
+
+
+def fit_faults(text=EIGHT_SCHOOLS, data=SCHOOLS, **options):
+    return faults(lambda: pplc.loads(text).fit(data, **(QUICK | options)))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has cuda")
+def test_a_device_that_is_not_there():
+    assert fit_faults(device="cuda") == [
+        "PPL081 device 'cuda' cannot be used: this machine has no cuda (use cpu)"
+    ]
+    assert "PPL081 device 'gpu'" in fit_faults(device="gpu")[0]
+
+
+def test_settings_are_all_told_at_once():
+    found = fit_faults(dtype="float16", guide="quik", steps=0)
+    assert [f[:6] for f in found] == ["PPL010", "PPL081", "PPL081"]
+    assert "did you mean 'quick'?" in found[0]
+    assert "steps must be at least 1" in " ".join(found)
+    assert "draws is 1" in fit_faults(draws=1)[0]
+    assert "PPL081" in fit_faults(wrong_setting=3)[0]
+
+
+def test_data_that_do_not_fit_are_told():
+    assert fit_faults(data={**SCHOOLS, "sigma": [1, 2, -3, 4]})[0].startswith("PPL093")
+
+
+def test_a_density_that_is_not_finite_is_told_at_its_site():
+    text = """\
+data { dim obs
+  y[obs] : real }
+model m {
+  mu ~ Normal(0, 1)
+  plate obs { y ~ Normal(mu, 1) }
+  factor tilt = log(sum(y))
+}
+"""
+    spec = pplc.loads(text)
+    with pytest.raises(pplc.SpecError) as caught:
+        spec.fit({"y": [1.0, -2.0]}, **QUICK)
+    (told,) = caught.value.diagnostics
+    assert told.code == "PPL097"
+    assert told.span is not None
+    assert text[told.span.start : told.span.end].startswith("factor tilt")
+
+
+class TestCallables:
+    def spec(self, tmp_path, path="own_guides:local"):
+        (tmp_path / "own_guides.py").write_text(
+            "import pyro, pyro.distributions as dist, torch\n"
+            "number = 3\n"
+            "def local(*args, **kwargs):\n"
+            "    loc = pyro.param('loc', torch.tensor(0.0))\n"
+            "    pyro.sample('mu', dist.Normal(loc, 1.0))\n"
+            "    pyro.sample('tau', dist.LogNormal(loc, 1.0))\n"
+            "def broken(*args, **kwargs):\n"
+            "    raise ValueError('of my own')\n"
+        )
+        file = tmp_path / "schools.ppl"
+        file.write_text(CALLABLE.replace("{path}", path).replace("}}", "}"))
+        return file
+
+    @pytest.fixture(autouse=True)
+    def _forget(self, monkeypatch):
+        import sys
+
+        yield
+        sys.modules.pop("own_guides", None)
+
+    def test_they_need_leave(self, tmp_path):
+        spec = pplc.load(self.spec(tmp_path))
+        (fault,) = faults(lambda: spec.fit(SCHOOLS, **QUICK))
+        assert fault.startswith("PPL083 the spec calls Python code: 'own_guides:local'")
+
+    def test_with_leave_they_run(self, tmp_path):
+        spec = pplc.load(self.spec(tmp_path))
+        fit = spec.fit(SCHOOLS, allow_callables=True, **QUICK)
+        assert fit.idata.posterior["theta"].shape == (1, 50, 4)
+
+    def test_its_own_errors_are_told_with_its_own_line(self, tmp_path):
+        spec = pplc.load(self.spec(tmp_path, "own_guides:broken"))
+        (fault,) = faults(lambda: spec.fit(SCHOOLS, allow_callables=True, **QUICK))
+        assert "ValueError: of my own" in fault
+        assert "own_guides.py, line 8" in fault
+
+    @pytest.mark.parametrize(
+        ("path", "words"),
+        [
+            ("no_such_module:f", "ModuleNotFoundError"),
+            ("own_guides:nothing", "has no 'nothing'"),
+            ("own_guides:number", "is not a function"),
+        ],
+    )
+    def test_what_cannot_be_imported_is_told(self, path, words, tmp_path):
+        spec = pplc.load(self.spec(tmp_path, path))
+        (fault,) = faults(lambda: spec.fit(SCHOOLS, allow_callables=True, **QUICK))
+        assert fault.startswith("PPL082")
+        assert words in fault
+
+
+class TestOutput:
+    def run(self, tmp_path, out, **options):
+        spec = tmp_path / "schools.ppl"
+        spec.write_text(EIGHT_SCHOOLS)
+        return compile_and_fit(spec, SCHOOLS, out=out, **(QUICK | options))
+
+    def test_the_folder_holds_everything(self, tmp_path):
+        import arviz
+
+        out = tmp_path / "deep" / "out"
+        fit = self.run(tmp_path, out)
+        assert sorted(p.name for p in out.iterdir()) == [
+            "ir.json",
+            "module.py",
+            "posterior.nc",
+            "settings.json",
+            "summary.json",
+        ]
+        assert sorted(p.name for p in out.parent.iterdir()) == ["out"]
+        read = arviz.from_netcdf(out / "posterior.nc")
+        assert set(read.groups()) == set(fit.idata.groups())
+        assert (read.posterior["theta"] == fit.idata.posterior["theta"]).all()
+        assert list(read.posterior["school"].values) == SCHOOLS["school"]
+        assert json.loads(read.attrs["settings"])["seed"] == 0
+        assert (out / "module.py").read_text() == fit.source
+        assert json.loads((out / "ir.json").read_text())["name"] == "eight_schools"
+        summary = json.loads((out / "summary.json").read_text())
+        assert summary["sites"]["theta[Choate]"]["mean"] == pytest.approx(
+            fit.summary().loc["theta[Choate]", "mean"]
+        )
+        settings = json.loads((out / "settings.json").read_text())
+        assert settings["versions"]["torch"]
+        assert settings["settings"]["steps"] == 60
+        assert pplc.load(out / "ir.json").program.name == "eight_schools"
+
+    def test_an_earlier_fit_is_replaced_and_a_failed_one_leaves_it(self, tmp_path):
+        out = tmp_path / "out"
+        self.run(tmp_path, out, seed=1)
+        self.run(tmp_path, out, seed=2)
+        assert json.loads((out / "settings.json").read_text())["settings"]["seed"] == 2
+        with pytest.raises(pplc.SpecError):
+            self.run(tmp_path, out, guide="none")
+        assert json.loads((out / "settings.json").read_text())["settings"]["seed"] == 2
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "schools.ppl"]
+
+    def test_what_is_not_ours_is_never_replaced(self, tmp_path):
+        (tmp_path / "thesis").mkdir()
+        (tmp_path / "thesis" / "chapter.tex").write_text("…")
+        for out in (tmp_path / "thesis", tmp_path / "schools.ppl"):
+            (fault,) = faults(lambda out=out: self.run(tmp_path, out))
+            assert re.match(r"PPL098 .* exists, and is a (folder of other things|file)", fault)
+        assert (tmp_path / "thesis" / "chapter.tex").exists()
+
+    def test_what_cannot_be_written_is_told_before_the_fit(self, tmp_path, monkeypatch):
+        def refuse(*args, **kwargs):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("tempfile.mkdtemp", refuse)
+        monkeypatch.setattr("compiler.run.fit.fit_program", lambda *a, **k: pytest.fail("fitted"))
+        (fault,) = faults(lambda: self.run(tmp_path, tmp_path / "out"))
+        assert fault.startswith("PPL098")
+        assert "Permission denied" in fault
+
+    def test_a_folder_below_a_file(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        (fault,) = faults(lambda: self.run(tmp_path, tmp_path / "file" / "out"))
+        assert fault.startswith("PPL098")
+
+    def test_a_full_disk_leaves_what_was_there(self, tmp_path, monkeypatch):
+        out = tmp_path / "out"
+        fit = self.run(tmp_path, out)
+        monkeypatch.setattr(
+            "compiler.run.output._write_json",
+            lambda *a: (_ for _ in ()).throw(OSError(28, "No space left on device")),
+        )
+        with pytest.raises(pplc.SpecError, match="No space left"):
+            fit.save(out)
+        assert (out / "posterior.nc").exists()
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "schools.ppl"]
+
+    def test_the_default_folder(self, tmp_path, monkeypatch):
+        (tmp_path / "work").mkdir()
+        monkeypatch.chdir(tmp_path / "work")
+        self.run(tmp_path, None)
+        assert os.listdir() == ["schools-fit"]
+
+    def test_leaving_without_writing_leaves_nothing(self, tmp_path):
+        from compiler.diagnostics import Diagnostics
+
+        with OutputFolder(tmp_path / "out", Diagnostics("m.ppl", "")):
+            assert len(list(tmp_path.iterdir())) == 1
+        assert list(tmp_path.iterdir()) == []

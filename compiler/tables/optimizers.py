@@ -83,7 +83,7 @@ _SETTINGS = (
         least=0,
         strict=True,
     ),
-    Option("draws", "int", 1000, "Draws from the posterior that are kept.", least=1),
+    Option("draws", "int", 4000, "Draws from the posterior that are kept.", least=1),
 )
 
 SETTINGS: dict[str, Option] = {row.name: row for row in _SETTINGS}

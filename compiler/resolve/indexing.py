@@ -99,8 +99,14 @@ def _range_axis(axis: Axis, place: Range, expressions: Expressions) -> Axis:
     size = expressions.sizes.literal.get(axis) if isinstance(axis, str) else axis
     if size is not None:
         return len(range(*slice(place.lower, place.upper).indices(size)))
-    ends = ["" if end is None else str(end) for end in (place.lower, place.upper)]
-    return axis if ends == ["", ""] else f"{axis}[{':'.join(ends)}]"
+    lower, upper = place.lower or 0, place.upper
+    if upper is not None and (lower < 0) == (upper < 0):
+        return max(0, upper - lower)
+    if lower < 0:
+        return -lower
+    # What is taken off at either end decides the length: `y[1:]` goes with `y[:-1]`.
+    dropped = lower - (upper or 0)
+    return f"{axis}[{dropped}:]" if dropped else axis
 
 
 def _fits(

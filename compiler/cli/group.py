@@ -7,8 +7,8 @@ from importlib import import_module
 import click
 
 from compiler.cli.guard import Guarded
-from compiler.cli.version import version
 from compiler.diagnostics import did_you_mean
+from compiler.version import VERSION
 
 COMMANDS = {
     "check": "check",
@@ -55,7 +55,7 @@ class LazyGroup(Guarded, click.Group):
 def _print_version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
     del parameter
     if wanted:
-        click.echo(f"pplc {version()}")
+        click.echo(f"pplc {VERSION}")
         context.exit()
 
 

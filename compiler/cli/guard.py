@@ -13,8 +13,8 @@ from typing import Any
 import click
 
 from compiler.cli.report import show
-from compiler.cli.version import version
 from compiler.diagnostics import SpecError
+from compiler.version import VERSION
 
 OK = 0
 BAD_INPUT = 1
@@ -106,7 +106,7 @@ def _internal(error: Exception, args: Sequence[str] | None) -> str:
         return "\n".join(message)
     arguments = sys.argv[1:] if args is None else list(args)
     lines = [
-        f"pplc {version()}",
+        f"pplc {VERSION}",
         f"Python {platform.python_version()} on {platform.platform()}",
         f"arguments: {arguments}",
         "",

@@ -30,10 +30,10 @@ def machine_readable(every: Sequence[Diagnostics], form: str) -> str:
 
         return as_json(every)
     if form == "sarif":
-        from compiler.cli.version import version
         from compiler.diagnostics.as_sarif import as_sarif
+        from compiler.version import VERSION
 
-        return as_sarif(every, version())
+        return as_sarif(every, VERSION)
     from compiler.diagnostics.as_github import as_github
 
     return as_github(every)

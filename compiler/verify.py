@@ -157,8 +157,11 @@ def _expression(expr: Expression, known: set[str], functions: set[str]) -> Itera
                 yield f"{name!r} is read but not defined"
             yield from _axes((*plates, *event))
         case Apply(function=function, arguments=arguments, options=options):
-            if function not in OPERATORS and function not in FUNCTIONS:
+            row = OPERATORS.get(function) or FUNCTIONS.get(function)
+            if row is None:
                 yield f"{function!r} is no function"
+            elif not row.least <= len(arguments) <= (row.most or len(arguments)):
+                yield f"{function!r} does not take {len(arguments)} arguments"
             for part in (*arguments, *options.values()):
                 yield from _expression(part, known, functions)
         case Invoke(function=function, arguments=arguments):

@@ -103,11 +103,15 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{'posterior':50} {'n':>4} {'|Δ|/sd':>7} {'sd ratios':>13} {'k-hat':>6} {'s':>6}")
     for posterior in options.posteriors or POSTERIORS:
-        found = compare(posterior, options.references, options.seed)
+        try:
+            found = compare(posterior, options.references, options.seed)
+        except pplc.SpecError as error:
+            print(f"{posterior:50} failed: {error}", flush=True)
+            continue
         print(
             f"{posterior:50} {found['compared']:4} {found['shift']:7.3f} "
             f"{found['least']:6.3f}-{found['most']:.3f} {found['khat']:6.2f} "
-            f"{found['seconds']:6.1f}  {found['verdict']}",
+            f"{found['seconds']:6.1f}  {'; '.join(found['verdict'])}",
             flush=True,
         )
 

@@ -39,9 +39,14 @@ def compile_text(text: str, path: str, *, silenced: frozenset[str] = frozenset()
     if tree is None:
         return Compilation(None, diagnostics)
     program = resolve(tree, diagnostics)  # syntax tree -> IR: names, dims, types
-    if program is not None and not diagnostics.errors:
+    if program is not None and not _guide_errors(diagnostics):
         run_checks(program, diagnostics)  # IR -> diagnostics
     return Compilation(None if diagnostics.errors else program, diagnostics)
+
+
+def _guide_errors(diagnostics: Diagnostics) -> bool:
+    """Tell whether a guide is so wrong that checks of it would only repeat what was told."""
+    return any(error.code.startswith(("PPL06", "PPL07")) for error in diagnostics.errors)
 
 
 def compile_file(path: str | Path, *, silenced: frozenset[str] = frozenset()) -> Compilation:

@@ -10,6 +10,8 @@ from compiler.ir.queries import references, values_of
 
 def check_likelihood(program: Program, diagnostics: Diagnostics) -> None:
     """Warn of a model that nothing observed enters: its posterior is its prior."""
+    if diagnostics.errors:
+        return  # what failed may have been the likelihood
     for statement in statements(program.model):
         if isinstance(statement, FactorTerm) or (
             isinstance(statement, Site) and statement.observed
@@ -30,6 +32,8 @@ def check_reached(program: Program, diagnostics: Diagnostics) -> None:
     With a proper prior such a latent keeps its prior, which is worth a warning; with a flat one it
     has no posterior at all.
     """
+    if diagnostics.errors:
+        return  # what failed may have been the use
     reads = _reads(program)
     wanted = {
         statement.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.emit.brackets import Source, call, lay_out
+from compiler.emit.python import call
 from compiler.ir.program import Program
 from compiler.ir.queries import minibatches
 
@@ -28,9 +28,8 @@ def emit_create_plates(program: Program) -> list[str]:
     if not plates:
         return []
     small = minibatches(program)
-    parameters: list[tuple[str | None, Source]] = [(None, dim) for dim in plates]
-    parameters += [(None, f"{minibatch_name(dim)}={small[dim]}") for dim in plates]
-    signature = call("create_plates", *(text for _, text in parameters), "**_")
+    defaults = [f"{minibatch_name(dim)}={small[dim]}" for dim in plates]
+    signature = call("create_plates", *plates, *defaults, "**_")
     made = [
         call(
             "pyro.plate",
@@ -43,12 +42,11 @@ def emit_create_plates(program: Program) -> list[str]:
     ]
     which = "plate" if len(plates) == 1 else "plates"
     lines = [
-        *lay_out(signature, before="def ", after=":"),
+        f"def {signature}:",
         f'    """Make the minibatched {which} that latent sites live in, for model and guide."""',
     ]
     if len(made) == 1:
-        return [*lines, *lay_out(made[0], indent=4, before="return ")]
+        return [*lines, f"    return {made[0]}"]
     names = [f"{dim}_plate" for dim in plates]
-    for name, plate in zip(names, made, strict=True):
-        lines += lay_out(plate, indent=4, before=f"{name} = ")
+    lines += [f"    {name} = {plate}" for name, plate in zip(names, made, strict=True)]
     return [*lines, f"    return {', '.join(names)}"]

@@ -8,11 +8,12 @@ from pathlib import PurePath
 from textwrap import wrap
 from typing import Literal
 
-from compiler.emit.brackets import LINE_LENGTH, Call, DictOf, ListOf, Source, call, lay_out
 from compiler.emit.create_plates import guide_plates
+from compiler.emit.formatting import LINE_LENGTH
 from compiler.emit.guide_values import GuideValues
 from compiler.emit.imports import Import
 from compiler.emit.place import Needs
+from compiler.emit.python import call, dict_of, list_of
 from compiler.emit.python_names import guide_imports
 from compiler.ir.guides import CallablePart, Guide, OptionValue, Part
 from compiler.ir.program import Program
@@ -86,7 +87,7 @@ class _GuideEmitter:
         signature = call(name, *parameters)
         if any("torch." in line for line in body):
             self._imports.add(Import("torch"))
-        lines = [*lay_out(signature, before="def ", after=":"), *body]
+        lines = [f"def {signature}:", *body]
         return GuideCode(name, parameters, lines, frozenset(self._imports), self._needs)
 
     # --- the function's head ------------------------------------------------------------------
@@ -109,10 +110,10 @@ class _GuideEmitter:
             yield from (f"    {line}" for line in named)
             yield ""
         self._use("AutoGuideList")
-        arguments: dict[str, Source] = {}
+        arguments: dict[str, str] = {}
         if guide_plates(self._program):
             arguments["create_plates"] = "create_plates"
-        yield from lay_out(call("AutoGuideList", "model", **arguments), indent=4, before="guide = ")
+        yield f"    guide = {call('AutoGuideList', 'model', **arguments)}"
 
     @property
     def _file(self) -> str:
@@ -125,7 +126,7 @@ class _GuideEmitter:
             yield ""
             yield f"    # {self._heading(part)}"
             built = self._callable(part) if isinstance(part, CallablePart) else self._part(part)
-            yield from lay_out(call("guide.append", built), indent=4)
+            yield f"    {call('guide.append', built)}"
 
     def _heading(self, part: Part | CallablePart) -> str:
         """Return the comment over a part: where it stands, and which sites are drawn as others."""
@@ -137,10 +138,10 @@ class _GuideEmitter:
         ]
         return f"{place}part {part.name}" + (f": {', '.join(moved)}" if moved else "")
 
-    def _part(self, part: Part) -> Call:
+    def _part(self, part: Part) -> str:
         family = FAMILIES[part.family]
         self._use(family.name)
-        arguments: dict[str, Source] = {}
+        arguments: dict[str, str] = {}
         if family.default_init is not None:
             arguments["init_loc_fn"] = self._init(part, family.default_init)
         if family.flow:
@@ -151,39 +152,39 @@ class _GuideEmitter:
                 arguments[option.name] = _value(value, as_list=option.kind == "ints")
         return call(family.name, self._exposed(part), **arguments)
 
-    def _callable(self, part: CallablePart) -> Call:
+    def _callable(self, part: CallablePart) -> str:
         self._use("AutoCallable")
-        arguments: dict[str, Source] = {"guide": self._function(part.path)}
+        arguments: dict[str, str] = {"guide": self._function(part.path)}
         if part.median is not None:
             arguments["median"] = self._function(part.median)
         return call("AutoCallable", self._exposed(part), **arguments)
 
-    def _exposed(self, part: Part | CallablePart) -> Call:
+    def _exposed(self, part: Part | CallablePart) -> str:
         """Return the model with all but the part's own sites hidden."""
         self._imports.add(Import("pyro", "poutine"))
         names = [drawn_name(site) for site in self._program.latents() if site.name in part.sites]
-        return call("poutine.block", "model", expose=ListOf(tuple(f'"{n}"' for n in names)))
+        return call("poutine.block", "model", expose=list_of(f'"{n}"' for n in names))
 
-    def _init(self, part: Part, default: str) -> Source:
+    def _init(self, part: Part, default: str) -> str:
         """Return the init function of a part; its own values come before the strategy."""
         row = INITS[part.init.name if part.init else default]
-        values = DictOf(self._values.of(part))
+        values = dict_of(self._values.of(part))
         if row.needs_values:
             self._use_init(row.function)
             return call(row.function, values=values, fallback="None")
-        arguments: dict[str, Source] = {}
+        arguments: dict[str, str] = {}
         if part.init is not None:
             arguments |= {name: _value(value) for name, value in part.init.options.items()}
             if part.init.path is not None:
                 arguments["generate"] = self._function(part.init.path)
         self._use_init(row.function)
-        strategy: Source = call(row.function, **arguments) if arguments else row.function
+        strategy: str = call(row.function, **arguments) if arguments else row.function
         if not part.values:
             return strategy
         self._use_init("init_to_value")
         return call("init_to_value", values=values, fallback=strategy)
 
-    def _flow(self, part: Part, family: Family) -> Call:
+    def _flow(self, part: Part, family: Family) -> str:
         """Return the function that makes the flow of a part once its dimension is known."""
         self._imports |= {
             Import("functools", "partial"),
@@ -192,7 +193,7 @@ class _GuideEmitter:
         flow, layers, hidden = (
             part.options.get(option.name, option.default) for option in family.options
         )
-        arguments: dict[str, Source] = {}
+        arguments: dict[str, str] = {}
         if hidden is not None:
             arguments["hidden_dims"] = _value(hidden, as_list=True)
         factory = f"dist.transforms.{FLOWS[str(flow)].factory}"
@@ -216,12 +217,12 @@ class _GuideEmitter:
         return self._user[path].bound
 
 
-def _value(value: OptionValue | None, *, as_list: bool = False) -> Source:
+def _value(value: OptionValue | None, *, as_list: bool = False) -> str:
     """Return an option's value in Python; `as_list` writes a single number as a list of it."""
     if isinstance(value, tuple):
-        return ListOf(tuple(repr(number) for number in value))
+        return list_of(map(repr, value))
     if as_list and value is not None:
-        return ListOf((repr(value),))
+        return list_of([repr(value)])
     return repr(value)
 
 

@@ -6,8 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from compiler.emit.brackets import LINE_LENGTH
-
 _STANDARD = frozenset({"functools", "math"})
 
 
@@ -46,16 +44,9 @@ def _group(imports: Iterable[Import]) -> list[str]:
         else:
             members[one.module].append(one.name)
     return plain + [
-        line for module in sorted(members) for line in _from(module.split(" ")[0], members[module])
+        f"from {module.split(' ')[0]} import {', '.join(members[module])}"
+        for module in sorted(members)
     ]
-
-
-def _from(module: str, names: list[str]) -> list[str]:
-    """Return `from module import …`, one name a line where they do not fit on one."""
-    line = f"from {module} import {', '.join(names)}"
-    if len(line) <= LINE_LENGTH:
-        return [line]
-    return [f"from {module} import (", *(f"    {name}," for name in names), ")"]
 
 
 def _order(name: str) -> tuple[int, str]:

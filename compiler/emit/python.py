@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 from functools import cache
 
 ATOM, POWER, UNARY, TERM, SUM, AND, OR, COMPARE, LOOSEST = range(9, 0, -1)
@@ -87,3 +88,18 @@ def fill_template(template: str, arguments: list[str]) -> str:
 def floating(value: bool | int | float) -> str:
     """Return a number as a Python float literal."""
     return repr(float(value))
+
+
+def call(function: str, *positional: str, **named: str) -> str:
+    """Return a call, its arguments in the order given; the formatter breaks its lines."""
+    return f"{function}({', '.join([*positional, *(f'{n}={v}' for n, v in named.items())])})"
+
+
+def list_of(items: Iterable[str]) -> str:
+    """Return a list of source texts."""
+    return f"[{', '.join(items)}]"
+
+
+def dict_of(entries: Iterable[tuple[str, str]]) -> str:
+    """Return a dict of source texts, its keys strings."""
+    return "{" + ", ".join(f'"{key}": {value}' for key, value in entries) + "}"

@@ -98,10 +98,13 @@ OPERATORS: dict[str, FunctionRow] = {
 """Operators, by the sign that the author writes (`negative` for the prefix minus)."""
 
 
+_ANY = constantly(REAL)
+
+
 def _unary(
     name: str,
     summary: str,
-    support: SupportRule = constantly(REAL),
+    support: SupportRule = _ANY,
     *,
     template: str | None = None,
     scalar: str | None = None,

@@ -12,6 +12,7 @@ from guide_specs import CROSSED, LINEAR, LOCAL, MIXTURE, SCHOOLS, guide, program
 from pyro.infer import SVI, Trace_ELBO, TraceEnum_ELBO
 
 from compiler.emit import emit_guide, emit_module
+from compiler.emit.formatting import format_python
 from compiler.emit.guide import GuideLibrary, emit_guide_function
 from compiler.emit.imports import Import, import_lines
 
@@ -20,7 +21,8 @@ LIBRARIES: tuple[GuideLibrary, ...] = ("core", "pyro")
 
 def function(*texts: str, guides: GuideLibrary = "core") -> str:
     spec = program(*texts)
-    return "\n".join(emit_guide_function(spec, spec.guides[0], guides=guides).lines)
+    lines = emit_guide_function(spec, spec.guides[0], guides=guides).lines
+    return format_python("\n".join(lines)).rstrip()
 
 
 def module(library: GuideLibrary, *texts: str) -> ModuleType:
@@ -277,14 +279,11 @@ def test_emitted_guides_are_formatted_and_sorted(library: GuideLibrary, tmp_path
         ),
     ]
     spec = program(SCHOOLS, *blocks)
-    codes = [emit_guide_function(spec, one, guides=library) for one in spec.guides]
-    imports = {one for code in codes for one in code.imports}
-    functions = ["\n".join(code.lines) for code in codes]
-    text = "\n".join(import_lines(imports)) + "\n\n\n" + "\n\n\n".join(functions) + "\n"
+    text = emit_module(spec, guides=library)
     command = [sys.executable, "-m", "ruff"]
     for check in (
         ["format", "--isolated", "--line-length=100", "--check", "-"],
-        ["check", "--isolated", "--line-length=100", "--select=I,E", "-"],
+        ["check", "--isolated", "--line-length=100", "--select=I,E,F", "-"],
     ):
         done = subprocess.run(
             [*command, *check], input=text, capture_output=True, text=True, cwd=tmp_path

@@ -29,6 +29,8 @@ from torch.distributions import constraints, transform_to
 Site: TypeAlias = dict[str, Any]
 InitStrategy: TypeAlias = Callable[[Site], Tensor]
 
+_LARGEST = 1e30
+
 __all__ = [
     "InitMessenger",
     "InitStrategy",
@@ -309,9 +311,13 @@ def _is_multivariate(fn: Any) -> bool:
 
 
 def _valid(site: Site, value: Tensor) -> Tensor:
-    """The value, if it is a number in the site's support; ValueError otherwise."""
-    if value.isnan().any():
-        raise ValueError("not a number")
+    """The value, if it is a number in the site's support; ValueError otherwise.
+
+    A prior so wide that its draws leave the range of single precision (an InverseGamma(0.001,
+    0.001), say) tells nothing of where to start, and its own density overflows there.
+    """
+    if not bool((value.abs() < _LARGEST).all()):
+        raise ValueError("not a number to start at")
     if hasattr(site["fn"], "_validate_sample"):
         site["fn"]._validate_sample(value)
     return value

@@ -29,6 +29,8 @@ check: $(VENV)/.dev ## Lint, check the formatting and the types
 docs: $(VENV)/.dev ## Write the generated reference pages anew
 	$(BIN)/python -m compiler.tables.reference
 	$(BIN)/python -m compiler.tables.guide_reference
+	$(BIN)/python -m compiler.diagnostics.reference
+	$(BIN)/python -m compiler.cli.reference
 
 clean: ## Remove the environment and all caches
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -34,7 +34,7 @@ from compiler.cli.specs import compilation
 def command(specs: tuple[str, ...], form: str, silenced: frozenset[str], strict: bool) -> int:
     """Tell everything that is wrong with the specs, with the place and a remedy.
 
-    SPEC is a .ppl file, an IR file (.json), or - for standard input. Exits with 1 if there is an
+    SPEC is a .ppl file, an IR file (.json), or `-` for standard input. Exits with 1 if there is an
     error, with 0 otherwise. Nothing is run, and no data is needed.
     """
     every = [compilation(spec, silenced).diagnostics for spec in specs]

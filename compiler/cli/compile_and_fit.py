@@ -125,7 +125,7 @@ def command(
 
     The folder holds the posterior for ArviZ (posterior.nc), the Pyro module that was run
     (module.py), the summary, the settings and the IR. SPEC is a .ppl file, an IR file (.json), or
-    - for standard input. Options go over what the spec's fit block says.
+    `-` for standard input. Options go over what the spec's fit block says.
     """
     compiled = compilation(spec, silenced)
     compiled.diagnostics.raise_errors()  # before the heavy imports: a bad spec is told at once

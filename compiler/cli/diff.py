@@ -38,7 +38,7 @@ def command(old: str, new: str, form: str, exit_code: bool) -> int:
 
     Told are sites, dims, data, parts of the guide with their parameter counts, init and options,
     and the settings of the fit. A count whose dims get their size from the data is a formula,
-    such as 2·school + 5. One of the two files may be - for standard input.
+    such as 2·school + 5. One of the two files may be `-` for standard input.
     """
     from compiler.diff import changes, facts
     from compiler.diff.as_text import as_json, as_text

@@ -25,7 +25,7 @@ STAGES = ("ast", "ir", "model", "guide", "module")
         "pplc emit ir model.ppl -o model.json && pplc check model.json",
     ),
 )
-@click.argument("stage", type=click.Choice(STAGES))
+@click.argument("stage", type=click.Choice(STAGES), metavar="STAGE")
 @click.argument("spec", metavar="SPEC")
 @click.option(
     "--guides",

@@ -21,7 +21,7 @@ from compiler.diagnostics.pages import find, page
     ),
     short_help="Explain a diagnostic, or list them all.",
 )
-@click.argument("code", required=False)
+@click.argument("code", required=False, metavar="[CODE]")
 def command(code: str | None) -> None:
     """Explain a diagnostic: what it means, why, an example, and what to write instead.
 

@@ -26,7 +26,7 @@ from compiler.diagnostics.paint import printable
 def command(specs: tuple[str, ...], check: bool, diff: bool) -> int:
     """Format the specs in place; comments stay where they are.
 
-    SPEC is a .ppl file, or - to read standard input and write standard output. A file that does
+    SPEC is a .ppl file, or `-` to read standard input and write standard output. A file that does
     not parse is left as it is, and the exit code is 1.
     """
     refused: list[Diagnostics] = []

@@ -149,7 +149,10 @@ def _recorded(record: Recorded, spell: Speller) -> dict[str, Value]:
 
 def _guide(program: Program, guide: Guide, spell: Speller) -> dict[str, dict[str, Value]]:
     parts = {part.name: _part(program, part, spell) for part in guide.parts}
-    return {**parts, TOTAL: {"parameters": _count(guide_parameters(program, guide))}}
+    total: dict[str, Value] = {"parameters": _count(guide_parameters(program, guide))}
+    if guide.auto:
+        total["chosen by pplc"] = guide.reason or True
+    return {**parts, TOTAL: total}
 
 
 def _part(program: Program, part: Part | CallablePart, spell: Speller) -> dict[str, Value]:

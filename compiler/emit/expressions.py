@@ -8,7 +8,7 @@ from compiler.emit.imports import Import
 from compiler.emit.indexing import emit_index
 from compiler.emit.layout import align, to_plate, view_data, view_stored
 from compiler.emit.place import Place
-from compiler.emit.python import binary, fill_template, floating, method
+from compiler.emit.python import COMPARE, at_least, binary, fill_template, floating, method
 from compiler.ir import Apply, Constant, Expression, Invoke, Items, Reference
 from compiler.ir import IndexAt as _IndexAt
 from compiler.ir.types import Axis
@@ -63,7 +63,37 @@ def tensor(expr: Expression, place: Place) -> str:
 def numeric(expr: Expression, place: Place) -> str:
     """Return the code of an expression, a condition turned into 0.0 and 1.0."""
     code = emit(expr, place)
-    return binary("*", "1.0", code) if expr.type.element == "bool" else code
+    return binary("*", "1.0", code) if is_condition(expr) else code
+
+
+def is_condition(expr: Expression) -> bool:
+    """Tell whether the emitted expression is a bool; data and recorded values are floats."""
+    match expr:
+        case Constant(value=value):
+            return isinstance(value, bool)
+        case Reference(kind=kind):
+            return kind == "local" and expr.type.element == "bool"
+        case _IndexAt(base=base):
+            return is_condition(base)
+        case Apply(function=name):
+            return (OPERATORS.get(name) or FUNCTIONS[name]).element == "bool"
+        case _:
+            return False
+
+
+def named(expr: Expression, place: Place) -> str:
+    """Return the code of an expression that gets a name in the same function: always a tensor."""
+    if is_number(expr) and is_condition(expr):
+        return f"torch.tensor({emit(expr, place)})"
+    return emit(expr, place) if is_condition(expr) else tensor(expr, place)
+
+
+def condition(expr: Expression, place: Place) -> str:
+    """Return the code of an expression as a condition, a number being one unless it is zero."""
+    code = emit(expr, place)
+    if is_condition(expr):
+        return code
+    return binary("!=", code, "0") if is_number(expr) else method(code, "bool()")
 
 
 def aligned(expr: Expression, result: tuple[Axis, ...], place: Place) -> str:
@@ -123,18 +153,12 @@ def _elementwise(row: FunctionRow, expr: Apply, place: Place) -> str:
         if row.name in OPERATORS and len(arguments) == 2 and row.name not in ("and", "or"):
             return binary(row.name, emit(arguments[0], place), emit(arguments[1], place))
         return fill_template(row.scalar, [emit(a, place) for a in arguments])
-    conditions = row.element == "bool" or row.name == "if"
+    if row.name == "if" and is_number(arguments[0]):
+        codes = [condition(arguments[0], place), *(tensor(a, place) for a in arguments[1:])]
+        test, then, otherwise = (at_least(code, COMPARE) for code in codes)
+        return f"{then} if {test} else {otherwise}"
     if row.name in OPERATORS:
-        all_bool = all(a.type.element == "bool" for a in arguments)
-        codes = [
-            align(numeric(a, place), a.type, event, place)
-            if all_bool and not conditions
-            else aligned(a, event, place)
-            for a in arguments
-        ]
-        if len(arguments) == 2:
-            return binary(_SIGNS.get(row.name, row.name), *codes)
-        return fill_template(row.template, codes)
+        return _operation(row, expr, place)
     mixed = row.name != "clip" or not all(map(is_number, arguments[1:]))
     codes = [
         align(
@@ -145,6 +169,25 @@ def _elementwise(row: FunctionRow, expr: Apply, place: Place) -> str:
         )
         for a in arguments
     ]
+    return fill_template(row.template, codes)
+
+
+def _operation(row: FunctionRow, expr: Apply, place: Place) -> str:
+    arguments = expr.arguments
+    conditions = {"and": 2, "or": 2, "not": 1, "if": 1}.get(row.name, 0)
+    # A bool goes with a tensor of floats in these alone; elsewhere it has to be 0.0 or 1.0.
+    mixed = row.name in ("+", "*") and not all(is_condition(a) or is_number(a) for a in arguments)
+    codes: list[str] = []
+    for position, argument in enumerate(arguments):
+        if position < conditions:
+            code = condition(argument, place)
+        elif row.name == "if" and is_number(argument):
+            code = floating_code(argument, place)
+        else:
+            code = (emit if mixed else numeric)(argument, place)
+        codes.append(align(code, argument.type, expr.type.event, place))
+    if len(codes) == 2:
+        return binary(_SIGNS.get(row.name, row.name), *codes)
     return fill_template(row.template, codes)
 
 
@@ -160,9 +203,7 @@ def floating_code(expr: Expression, place: Place) -> str:
 
 def _reduce(row: FunctionRow, expr: Apply, place: Place) -> str:
     (argument,) = expr.arguments
-    code = numeric(argument, place)
-    if argument.type.element == "bool" and row.element == "bool":
-        code = emit(argument, place)
+    code = (emit if row.element == "bool" else numeric)(argument, place)
     option = expr.options.get("axis")
     rank = len(argument.type.event)
     if isinstance(option, Constant):
@@ -278,6 +319,8 @@ def _columns(row: FunctionRow, expr: Apply, place: Place) -> str:
 
 def _concatenate(row: FunctionRow, expr: Apply, place: Place) -> str:
     items = ", ".join(tensor(argument, place) for argument in expr.arguments)
+    if len({(a.type.batch, a.type.random) for a in expr.arguments}) > 1:
+        return f"concatenate({items})"
     return row.template.replace("{items}", items)
 
 

@@ -103,3 +103,11 @@ def to_plate(value, dim=-1, event_dim=0):
     return value.transpose(dim + axis, axis).squeeze(axis)
 '''
 """The helper that an emitted module defines if it calls it."""
+
+CONCATENATE = '''
+def concatenate(*vectors):
+    """Join vectors end to end, the dims on their left broadcast."""
+    shape = torch.broadcast_shapes(*(vector.shape[:-1] for vector in vectors))
+    return torch.cat([vector.expand(*shape, -1) for vector in vectors], -1)
+'''
+"""The same for `concat` of vectors that differ in the dims on their left."""

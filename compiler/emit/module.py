@@ -11,12 +11,12 @@ from compiler.emit.documentation import (
     module_docstring,
     prediction_docstring,
 )
-from compiler.emit.expressions import numeric
+from compiler.emit.expressions import named, tensor
 from compiler.emit.formatting import format_python
 from compiler.emit.guide import GuideLibrary, emit_guide_function
 from compiler.emit.imports import Import, import_lines
-from compiler.emit.layout import TO_PLATE
-from compiler.emit.names import inputs, read_in, read_names
+from compiler.emit.layout import CONCATENATE, TO_PLATE
+from compiler.emit.names import inputs, read_in, read_names, without_unread
 from compiler.emit.place import Needs, Place, dims_of
 from compiler.emit.statements import INDENT, body_lines, where
 from compiler.ir import Function, Guide, Program, Site
@@ -68,6 +68,8 @@ def _assemble(program: Program, sections: list[Section], docstring: str | None) 
     code = "\n\n\n".join("\n".join(lines) for lines in bodies)
     if needs.to_plate:
         code = TO_PLATE.strip() + "\n\n\n" + code
+    if re.search(r"\bconcatenate\(", code):
+        code = CONCATENATE.strip() + "\n\n\n" + code
     needs.imports |= {
         one for name, one in _STANDARD_IMPORTS.items() if re.search(rf"\b{name}\.", code)
     }
@@ -104,8 +106,8 @@ def _function(function: Function, program: Program, needs: Needs) -> list[str]:
         INDENT + where(program, function.location),
     ]
     for statement in function.body:
-        lines.append(f"{INDENT}{statement.name} = {numeric(statement.value, place)}")
-    return [*lines, f"{INDENT}return {numeric(function.result, place)}"]
+        lines.append(f"{INDENT}{statement.name} = {named(statement.value, place)}")
+    return [*lines, f"{INDENT}return {tensor(function.result, place)}"]
 
 
 def _derive(program: Program, needs: Needs) -> list[str]:
@@ -120,15 +122,15 @@ def _derive(program: Program, needs: Needs) -> list[str]:
     ]
     for derived in program.derived:
         lines.append(INDENT + where(program, derived.location))
-        lines.append(f"{INDENT}{derived.name} = {numeric(derived.value, place)}")
+        lines.append(f"{INDENT}{derived.name} = {tensor(derived.value, place)}")
     items = ", ".join(f'"{derived.name}": {derived.name}' for derived in program.derived)
     return [*lines, f"{INDENT}return {{{items}}}"]
 
 
 def _model(program: Program, needs: Needs) -> list[str]:
     own = Needs(imports=needs.imports)
-    read = frozenset(read_in(program.model))
-    body = body_lines(program.model, program, Place.outside(program, own), read)
+    block = without_unread(program.model)
+    body = body_lines(block, program, Place.outside(program, own), frozenset(read_in(block)))
     needs.to_plate |= own.to_plate
     observed = {site.name for site in program.sites() if site.observed}
     names = inputs(program, own.names | observed)
@@ -164,10 +166,11 @@ def _predict(program: Program, needs: Needs) -> list[str]:
     if not program.predict:
         return []
     own = Needs(imports=needs.imports)
-    read = frozenset(read_in(program.predict))
+    block = without_unread(program.predict)
+    read = frozenset(read_in(block))
     place = Place.outside(program, own)
     predicted = [s.name for s in statements(program.predict) if isinstance(s, Site)]
-    body = body_lines(program.predict, program, place, read | set(predicted))
+    body = body_lines(block, program, place, read | set(predicted))
     needs.to_plate |= own.to_plate
     kept = [*(s.name for s in program.latents()), *(r.name for r in program.records())]
     names = [*inputs(program, own.names), *(name for name in kept if name in own.names)]

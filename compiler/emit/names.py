@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from compiler.ir import Block, Expression, Function, Program, Site
+from compiler.ir import (
+    Assignment,
+    Block,
+    Expression,
+    Function,
+    PlateBlock,
+    Program,
+    Site,
+    Statement,
+)
 from compiler.ir.program import statements
 from compiler.ir.queries import references, values_of
 
@@ -22,6 +31,25 @@ def read_in(block: Block) -> set[str]:
         if isinstance(statement, Site) and statement.lowered and statement.truncated:
             found.add(statement.name)  # its own density is a factor behind it
     return found
+
+
+def without_unread(block: Block, read: set[str] | None = None) -> Block:
+    """Return a block without assignments that nothing behind them reads.
+
+    Args:
+        block: The block.
+        read: Names that are read behind it; those that it reads are added.
+    """
+    read = set() if read is None else read
+    kept: list[Statement] = []
+    for statement in reversed(block):
+        if isinstance(statement, PlateBlock):
+            body = without_unread(statement.body, read)
+            kept += [statement.model_copy(update={"body": body})] if body else []
+        elif not isinstance(statement, Assignment) or statement.name in read:
+            read |= read_in((statement,))
+            kept.append(statement)
+    return tuple(reversed(kept))
 
 
 def read_by(function: Function) -> set[str]:

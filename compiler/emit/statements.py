@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.emit.expressions import numeric
+from compiler.emit.expressions import named, numeric, tensor
 from compiler.emit.place import Place
 from compiler.emit.sites import site_lines
 from compiler.ir import (
@@ -52,7 +52,7 @@ class _Body:
                 case Site():
                     found += site_lines(statement, self._program, place, self._read)
                 case Assignment(name=name, value=value):
-                    found.append(f"{name} = {numeric(value, place)}")
+                    found.append(f"{name} = {named(value, place)}")
                 case Recorded(name=name, value=value):
                     found.append(self._record(statement, place))
                 case FactorTerm(name=name, value=value):
@@ -64,7 +64,7 @@ class _Body:
     def _record(self, statement: Recorded, place: Place) -> str:
         rank = len(statement.value.type.event)
         event = f", event_dim={rank}" if rank else ""
-        call = f"pyro.deterministic({statement.name!r}, {numeric(statement.value, place)}{event})"
+        call = f"pyro.deterministic({statement.name!r}, {tensor(statement.value, place)}{event})"
         return f"{statement.name} = {call}" if statement.name in self._read else call
 
     def _plate(self, block: PlateBlock, place: Place) -> list[str]:

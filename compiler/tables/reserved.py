@@ -8,6 +8,7 @@ import keyword
 EMITTED = frozenset(
     {
         "Vindex",
+        "concatenate",
         "constraints",
         "create_plates",
         "derive",

@@ -10,7 +10,7 @@ import torch
 from pyro import poutine
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.subsample_messenger import _Subsample
-from torch.distributions import biject_to
+from torch.distributions import transform_to
 
 from compiler.ir import Axis, DataVariable, Program
 from compiler.ir.queries import minibatches
@@ -81,7 +81,7 @@ class Modest(Messenger):
         support = msg["fn"].support
         if support.is_discrete:
             return
-        transform = biject_to(support)
+        transform = transform_to(support)
         shape = transform.inverse_shape(msg["fn"].shape())
         msg["value"] = transform(0.5 * torch.randn(shape))
         msg["done"] = True

@@ -28,6 +28,7 @@ from compiler.ir.queries import minibatches
 from compiler.run.module import EmittedModule, load_module
 
 CASES = cases("good")
+pytestmark = pytest.mark.filterwarnings("ignore:Singular sample")  # Wishart's
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 PREDICTING = [case for case in CASES if "\npredict {" in case.spec]
 

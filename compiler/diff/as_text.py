@@ -66,7 +66,7 @@ def _thing(change: Change, paint: Paint) -> str:
 def _spelt(value: Value | None) -> str:
     match value:
         case None:
-            return "not set"
+            return "none"
         case bool():
             return "yes" if value else "no"
         case _:

@@ -102,7 +102,7 @@ def _data(data: DataVariable) -> dict[str, Value]:
         if bound is not None
     ]
     words = [data.form or kind, ", ".join(bounds), "missing" if data.missing else ""]
-    return {"dims": _axes(data.dims), "type": " ".join(word for word in words if word)}
+    return {"type": " ".join(word for word in words if word), **_axes("dims", data.dims)}
 
 
 def _site(program: Program, site: Site, spell: Speller) -> dict[str, Value]:
@@ -121,8 +121,8 @@ def _site(program: Program, site: Site, spell: Speller) -> dict[str, Value]:
     described: dict[str, Value] = {
         "distribution": spell.distribution(site.distribution),
         "role": role,
-        "plates": _axes(site.plates),
-        "event dims": _axes(site.event),
+        **_axes("plates", site.plates),
+        **_axes("event dims", site.event),
         "support": _support(site),
         **bounds,
         **{name: flag for name, flag in flags.items() if flag is not None},
@@ -142,8 +142,8 @@ def _support(site: Site) -> str:
 def _recorded(record: Recorded, spell: Speller) -> dict[str, Value]:
     return {
         "value": spell(record.value),
-        "plates": _axes(record.plates),
-        "event dims": _axes(record.type.event),
+        **_axes("plates", record.plates),
+        **_axes("event dims", record.type.event),
     }
 
 
@@ -173,8 +173,8 @@ def _part(program: Program, part: Part | CallablePart, spell: Speller) -> dict[s
     return described
 
 
-def _axes(axes: tuple[Axis, ...]) -> str:
-    return ", ".join(map(str, axes)) or "none"
+def _axes(field: str, axes: tuple[Axis, ...]) -> dict[str, Value]:
+    return {field: ", ".join(map(str, axes))} if axes else {}
 
 
 def _count(size: Size | str | None) -> Value:

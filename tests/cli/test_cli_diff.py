@@ -169,3 +169,76 @@ def test_a_bad_spec_is_told(files: tuple[Path, Path]) -> None:
     result = run("diff", write(files[0], OLD), write(files[1], BAD))
     assert (result.exit_code, result.stdout) == (1, "")
     assert "error PPL010" in result.stderr
+
+
+def test_a_site_that_moves_into_a_plate(files: tuple[Path, Path]) -> None:
+    found = changes(files, ("  tau ~ HalfCauchy(5)\n", ""), ("plate school {", TAU_INSIDE))
+    assert found["changed sites/tau"] == {
+        "plates": (None, "school"),
+        "unconstrained values": (1, "school"),
+    }
+    assert found[f"changed {guide_topic(files)}/scales"]["parameters"] == (4, "2·school + 2")
+    new = OLD.replace("  tau ~ HalfCauchy(5)\n", "").replace("plate school {", TAU_INSIDE)
+    text = run("diff", write(files[0], OLD), write(files[1], new)).stdout
+    assert "      plates                none → school\n" in text
+
+
+TAU_INSIDE = "plate school {\n    tau ~ HalfCauchy(5)"
+
+
+def test_a_guide_that_pplc_chooses_tells_why(files: tuple[Path, Path]) -> None:
+    new = OLD[: OLD.index("guide {")]
+    found = run("diff", write(files[0], OLD), write(files[1], new), "--format", "json")
+    entries = {
+        (change["kind"], change["name"]): change["fields"]
+        for change in json.loads(found.stdout)["changes"]
+    }
+    assert entries["added", "all parts"]["chosen by pplc"]["new"]
+    assert entries["removed", "scales"]["family"] == {"old": "AutoNormal", "new": None}
+
+
+def test_every_topic_is_compared(files: tuple[Path, Path]) -> None:
+    old = """\
+data {
+  dim obs, k
+  x[obs, k] : real
+  y[obs]    : int in 0 .. 1
+}
+derive {
+  spread = sd(y)
+}
+def odds(p) = p / (1 - p)
+model m {
+  b[k] ~ Normal(0, spread)
+  record far = odds(sum(b))
+  factor soft = -0.5 * sum(b) ** 2
+  plate obs minibatch 10 {
+    level = dot(x, b)
+    y ~ Bernoulli(logits = level)
+  }
+}
+predict {
+  plate obs { again ~ Bernoulli(logits = dot(x, b)) }
+}
+"""
+    edits = {
+        "derived/spread": ("sd(y)", "2 * sd(y)"),
+        "functions": ("p / (1 - p)", "p / (2 - p)"),
+        "plates/obs": ("minibatch 10", "minibatch 20"),
+        "records/far": ("odds(sum(b))", "odds(max(b))"),
+        "factors/soft": ("-0.5 *", "-0.6 *"),
+        "values/level": ("level = dot(x, b)", "level = dot(x, b) + 1"),
+        "predict/again": (
+            "again ~ Bernoulli(logits = dot",
+            "again ~ Bernoulli(probs = sigmoid(dot",
+        ),
+    }
+    for place, (before, after) in edits.items():
+        new = old.replace(before, after)
+        if "sigmoid" in after:
+            new = new.replace("dot(x, b)) }", "dot(x, b))) }")
+        result = run("diff", write(files[0], old), write(files[1], new), "--format", "json")
+        assert result.exit_code == 0, result.stderr
+        (change,) = json.loads(result.stdout)["changes"]
+        assert change["kind"] == "changed"
+        assert f"{change['topic']}/{change['name']}".startswith(place)

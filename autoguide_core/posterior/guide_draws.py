@@ -84,7 +84,7 @@ def _log_density_per_draw(trace: Trace, num_draws: int, depth: int) -> torch.Ten
             continue
         log_prob = site["log_prob"]
         if log_prob.dim() == depth + 1:
-            log_prob = log_prob.flatten(1).sum(1)
+            log_prob = log_prob.reshape(len(log_prob), -1).sum(1)
         elif log_prob.dim() > depth + 1:
             raise ValueError(f"site {site['name']!r} has more dimensions than its plates")
         else:

@@ -78,6 +78,14 @@ def test_densities_are_those_of_single_runs() -> None:
     assert float(draws.log_q.std()) > 0.0
 
 
+def test_model_without_plates_is_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def model() -> None:
+        pyro.sample("y", dist.Normal(pyro.sample("a", dist.Normal(0.0, 1.0)), 1.0), obs=Y[0, 0])
+
+    monkeypatch.setattr("autoguide_core.posterior.guide_draws._one_by_one", None)
+    assert draw_posterior(AutoNormal(model), model, num_draws=9).sites["a"].shape == (9,)
+
+
 def test_guide_that_does_not_broadcast_is_drawn_one_by_one() -> None:
     def model() -> None:
         pyro.sample("a", dist.Normal(torch.zeros(2), 1.0).to_event(1))

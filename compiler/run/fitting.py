@@ -32,6 +32,10 @@ from compiler.run.record import data_hashes, machine, text_hash, versions
 from compiler.run.result import Fit
 from compiler.run.settings import RunSettings, run_settings
 
+_MOST_REPLICATED_NUMBERS = 50_000_000
+_LEAST_REPLICATES = 100
+"""Large data are replicated for fewer draws than the posterior has, to fit into memory."""
+
 
 def fit_program(
     program: Program,
@@ -257,9 +261,10 @@ class _Fitting:
             "posterior": draws_dataset(posterior.draws, posterior_variables(program), program, data)
         }
         observed = observed_variables(program)
+        few = self._affordable(posterior.draws)
         with self._told("the posterior predictive"):
             if observed and posterior.draws:
-                replicates = predictor.replicates(posterior.draws, posterior.latents)
+                replicates = predictor.replicates(few, posterior.latents)
                 groups["posterior_predictive"] = draws_dataset(replicates, observed, program, data)
             if observed and log_likelihood:
                 scores = predictor.log_likelihood(posterior.draws, posterior.latents)
@@ -267,7 +272,7 @@ class _Fitting:
                     scores, [variable.scored for variable in observed], program, data
                 )
             if "predict" in self._module and posterior.draws:
-                predictions = predictor.predictions(posterior.draws)
+                predictions = predictor.predictions(few)
                 groups["predictions"] = draws_dataset(
                     predictions, predicted_variables(program), program, data
                 )
@@ -279,6 +284,13 @@ class _Fitting:
         groups["observed_data"] = data_dataset(names, program, data)
         groups["constant_data"] = data_dataset(constant, program, data)
         return groups
+
+    def _affordable(self, draws: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Return the first draws, as many as replicates of the data are kept for."""
+        values = (self._data.values[name] for name in self._data.observed)
+        size = sum(value.numel() for value in values if isinstance(value, torch.Tensor))
+        most = max(_LEAST_REPLICATES, _MOST_REPLICATED_NUMBERS // max(size, 1))
+        return {name: value[:most] for name, value in draws.items()}
 
     def _told(self, doing: str) -> Any:
         return told_in_the_spec(self._module, self._program, self._diagnostics, doing)

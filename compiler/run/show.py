@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -48,32 +49,42 @@ def verdict_lines(fit: Fit) -> list[tuple[str, bool | None]]:
 
 
 def _table(fit: Fit) -> Table:
-    table = Table(title=fit.program.name, title_justify="left", title_style="bold")
-    table.add_column("", no_wrap=True)
-    for column in ("mean", "sd", "5%", "50%", "95%"):
-        table.add_column(column, justify="right")
+    rows: list[tuple[str, ...]] = []
     for name in fit.continuous_sites:
         frame = summary_frame(fit.idata["posterior"], [name])
         for label, row in frame.head(MOST_ENTRIES).iterrows():
-            table.add_row(Text(str(label)), *(f"{value:.4g}" for value in row))
-        _add_rest(table, name, frame)
-    return table
+            rows.append((str(label), *(f"{value:.4g}" for value in row)))
+        rows.extend(_rest(name, len(frame)))
+    return _laid_out(fit.program.name, ("", "mean", "sd", "5%", "50%", "95%"), rows, "right")
 
 
 def _discrete_table(fit: Fit) -> Table:
-    table = Table(title="discrete sites", title_justify="left", title_style="bold")
-    for column in ("", "mode", "probability", "all"):
-        table.add_column(column, no_wrap=True)
+    rows: list[tuple[str, ...]] = []
     for name in fit.discrete_sites:
         frame = discrete_frame(fit.idata["posterior"], [name])
         for label, row in frame.head(MOST_ENTRIES).iterrows():
-            shown = (str(row["mode"]), f"{row['probability']:.2f}", str(row["all"]))
-            table.add_row(Text(str(label)), *shown)
-        _add_rest(table, name, frame)
+            rows.append((str(label), str(row["mode"]), f"{row['probability']:.2f}", row["all"]))
+        rows.extend(_rest(name, len(frame)))
+    return _laid_out("discrete sites", ("", "mode", "probability", "all"), rows, "left")
+
+
+def _rest(name: str, count: int) -> list[tuple[str, ...]]:
+    """Return a row that stands for the entries that are not shown."""
+    return [(f"… {count - MOST_ENTRIES:,} more {name}",)] if count > MOST_ENTRIES else []
+
+
+def _laid_out(
+    title: str, head: Sequence[str], rows: Sequence[tuple[str, ...]], justify: JustifyMethod
+) -> Table:
+    """Return a table in which, where room is short, labels are cut and numbers never."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table.add_column(head[0], no_wrap=True)
+    for i, column in enumerate(head[1:], 1):
+        width = max([len(column), *(len(row[i]) for row in rows if len(row) > i)])
+        table.add_column(column, justify=justify, no_wrap=True, min_width=width)
+    for row in rows:
+        table.add_row(*map(Text, row), style="dim" if len(row) == 1 else None)
+    if any(len(row) == 1 for row in rows):
+        table.caption = "all of them are in posterior.nc"
+        table.caption_justify = "left"
     return table
-
-
-def _add_rest(table: Table, name: str, frame: pd.DataFrame) -> None:
-    if len(frame) > MOST_ENTRIES:
-        rest = f"… {len(frame) - MOST_ENTRIES:,} more {name}, see posterior.nc"
-        table.add_row(Text(rest, style="dim"))

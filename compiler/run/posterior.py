@@ -12,9 +12,6 @@ from autoguide_core import FitResult, draw_posterior, psis, resample
 from compiler.ir import Guide, Part
 from compiler.run.settings import RunSettings
 
-USABLE = 0.7
-"""The Pareto k-hat below which re-weighting can be relied on (Vehtari et al., 2024)."""
-
 _PROPOSALS_PER_DRAW = 5
 _NUMBERS_FOR_PROPOSALS = 300_000_000
 
@@ -28,7 +25,8 @@ class Posterior:
         latents: Which of them are drawn sites of the model.
         log_density: Log joint density at the draws, (S,), or None.
         khat: Pareto k-hat of the guide; None where it has no meaning or is not known.
-        trust: What it means, in one sentence.
+        trusted: Whether the draws may be relied on; None where that is not known.
+        trust: What k-hat and the weights mean, in one sentence.
         reweighted: Whether the draws were re-weighted.
     """
 
@@ -36,6 +34,7 @@ class Posterior:
     latents: tuple[str, ...]
     log_density: torch.Tensor | None
     khat: float | None
+    trusted: bool | None
     trust: str
     reweighted: bool
 
@@ -71,7 +70,7 @@ def sample_posterior(
     draws: Mapping[str, torch.Tensor] = drawn.sites
     if drawn.log_p is not None:
         draws = {**draws, _LOG_DENSITY: drawn.log_p}
-    khat, trust, reweighted = None, "", False
+    khat, trusted, trust, reweighted = None, None, "", False
     if points:
         trust = f"k-hat is not known: part {points[0]} (AutoDelta) gives a point, not a spread"
     elif drawn.log_p is None:
@@ -80,10 +79,11 @@ def sample_posterior(
         try:
             smoothed = psis(drawn.log_weights)
         except ValueError as error:
-            khat, trust = float("inf"), f"not reliable: {error}"
+            khat, trusted, trust = float("inf"), False, f"not reliable: {error}"
         else:
             khat, trust = smoothed.khat, smoothed.verdict
-            if settings.reweight and khat < USABLE:
+            trusted = smoothed.level != "not reliable"
+            if settings.reweight and trusted:
                 draws = resample(draws, smoothed.weights, settings.draws, seed + 2)
                 reweighted = True
                 trust += (
@@ -95,6 +95,7 @@ def sample_posterior(
         draws=kept,
         latents=drawn.latents,
         khat=khat,
+        trusted=trusted,
         trust=trust,
         reweighted=reweighted,
     )

@@ -10,7 +10,6 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from compiler.run.posterior import USABLE
 from compiler.run.result import Fit
 from compiler.run.summary import discrete_frame, summary_frame
 
@@ -44,8 +43,10 @@ def show_fit(fit: Fit, console: Console | None = None, folder: Path | None = Non
 
 def verdict_lines(fit: Fit) -> list[tuple[str, bool | None]]:
     """Return the sentences of the verdict, each with whether it is a good one; None: unknown."""
-    trusted = None if fit.khat is None else fit.khat < USABLE
-    return [(fit.engine.verdict, fit.converged), (fit.posterior.trust, trusted)]
+    return [
+        (fit.engine.verdict, fit.converged),
+        (fit.posterior.trust, fit.posterior.trusted),
+    ]
 
 
 def _table(fit: Fit) -> Table:

@@ -63,6 +63,7 @@ def check_enumeration_size(program: Program, diagnostics: Diagnostics) -> None:
     """PPL053: the classes that meet in one draw, over its plates, are within a budget."""
     small = minibatches(program)
     enumerated = {site.name: site for site in _enumerated(program)}
+    told: set[str] = set()
     for site in program.sites():
         parents = [
             enumerated[other.name]
@@ -70,7 +71,7 @@ def check_enumeration_size(program: Program, diagnostics: Diagnostics) -> None:
             if isinstance(other, Site) and other.name in enumerated
         ]
         together = [*parents, *([site] if site.name in enumerated else [])]
-        if not together:
+        if {other.name for other in together} <= told:
             continue
         classes = [_classes(program, other) or 1 for other in together]
         sizes = [
@@ -78,11 +79,13 @@ def check_enumeration_size(program: Program, diagnostics: Diagnostics) -> None:
         ]
         total = prod(classes) * prod(sizes)
         if total > ENUMERATION_BUDGET:
+            told |= {other.name for other in together}
             names = ", ".join(f"`{other.name}`" for other in together)
+            where = "" if together == [site] else f" at `{site.name}`"
             diagnostics.report(
                 "PPL053",
                 site.location.span,
-                f"Summing out {names} at `{site.name}` takes some {total:,} terms a step; "
+                f"Summing out {names}{where} takes some {total:,} terms a step; "
                 f"more than {ENUMERATION_BUDGET:,} are not allowed",
                 "use fewer classes, minibatch the plate, or draw the sites independently",
             )

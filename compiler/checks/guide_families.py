@@ -9,6 +9,7 @@ from compiler.ir.queries import minibatches
 from compiler.ir.statements import Site
 from compiler.tables.distributions import DISTRIBUTIONS
 from compiler.tables.families import DISCRETE_PARALLEL, Family
+from grammar.span import NOWHERE
 
 
 def check_minibatched(program: Program, diagnostics: Diagnostics) -> None:
@@ -38,12 +39,14 @@ def check_supports(program: Program, diagnostics: Diagnostics) -> None:
             trouble = _trouble(family, site)
             if trouble is not None:
                 message, remedy = trouble
+                drawn = site.location.span
+                written = part.location.span != NOWHERE  # the automatic guide stands nowhere
                 diagnostics.report(
                     "PPL069",
-                    part.location.span,
+                    part.location.span if written else drawn,
                     message,
                     remedy,
-                    [(f"`{site.name}` is drawn here", site.location.span)],
+                    [(f"`{site.name}` is drawn here", drawn)] if written else [],
                 )
 
 
@@ -64,6 +67,11 @@ def _trouble(family: Family, site: Site) -> tuple[str, str] | None:
         return (
             f"{family.name} cannot hold `{name}`, which lives on a sphere",
             "draw an unnormalised vector from `Normal` and divide it by its length",
+        )
+    if site.support.kind in ("positive_definite", "lower_cholesky"):
+        return (
+            f"{family.name} cannot hold `{name}`, a matrix that has no unconstrained form",
+            "draw scales, and a factor from LKJCholesky: `scales * L` is the covariance's factor",
         )
     row = DISTRIBUTIONS.get(distribution)
     if family.holds == "discrete" and row is not None and row.enumerable:

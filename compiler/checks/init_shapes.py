@@ -23,8 +23,7 @@ def check_shapes(program: Program, diagnostics: Diagnostics) -> None:
             diagnostics.report(
                 "PPL072",
                 value.location.span,
-                f"The init value of `{site.name}` has the shape {_shape(given)}, the site has "
-                f"{_shape(whole)}",
+                f"The init value of `{site.name}` {_shape(given)}, but the site {_shape(whole)}",
                 "write one number for all entries, or a value for each",
                 [(f"`{site.name}` is drawn here", site.location.span)],
             )
@@ -62,4 +61,4 @@ def _agree(program: Program, given: Sequence[Axis], wanted: Sequence[Axis]) -> b
 
 
 def _shape(axes: Sequence[Axis]) -> str:
-    return "[" + ", ".join(str(axis) for axis in axes) + "]" if axes else "of a single number"
+    return f"has the shape [{', '.join(map(str, axes))}]" if axes else "is a single number"

@@ -17,6 +17,21 @@ Element = Literal["real", "int", "bool", "index"]
 ELEMENTS: dict[str, Element] = {"real": "real", "int": "int", "bool": "bool", "index": "index"}
 """Types of data, by the word for each."""
 
+FOREIGN_TYPES = {
+    "boolean": "bool",
+    "categorical": "index(dim)",
+    "double": "real",
+    "factor": "index(dim)",
+    "float": "real",
+    "integer": "int",
+    "matrix": "real",
+    "number": "real",
+    "str": "index(dim)",
+    "string": "index(dim)",
+    "vector": "real",
+}
+"""What types are called elsewhere, with their names here."""
+
 FORMS = {
     "simplex": 1,
     "ordered": 1,
@@ -71,7 +86,7 @@ def _resolve_variable(declaration: nodes.DataDecl, scope: Scope, found: Declarat
     kind = declared.kind.text
     span = declared.kind.span
     if kind not in ELEMENTS and kind not in FORMS:
-        guess = did_you_mean(kind, ELEMENTS, FORMS)
+        guess = FOREIGN_TYPES.get(kind) or did_you_mean(kind, ELEMENTS, FORMS)
         scope.diagnostics.report(
             "PPL018",
             span,
@@ -99,11 +114,12 @@ def _resolve_variable(declaration: nodes.DataDecl, scope: Scope, found: Declarat
             "drop the rows with gaps from the data",
         )
     support = Support(lower=lower, upper=upper)
+    failed = kind == "index" and index_of is None
     if kind in FORMS:
         support = Support.model_validate({"kind": kind})
     if index_of is not None:
         support = Support(lower=0.0)
-    scope.define(
+    symbol = scope.define(
         declaration.name,
         "data",
         ValueType(
@@ -113,6 +129,7 @@ def _resolve_variable(declaration: nodes.DataDecl, scope: Scope, found: Declarat
             support=support,
         ),
     )
+    symbol.failed |= failed
     found.data.append(
         DataVariable(
             name=declaration.name.text,

@@ -102,7 +102,7 @@ def _shaped(
                 "PPL036",
                 spans[name],
                 f"`{name}` of {row.name} must be a dim or a whole number",
-                "write the name of a dim",
+                f"it is called as `{row.signature}`",
             )
             return None
         sizes[name] = axis
@@ -240,7 +240,8 @@ def _support_remedy(argument: Reference, words: str, high: float | None) -> str:
 
 
 def _form_violation(argument: Expression, constraint: str) -> tuple[str, str] | None:
-    words = constraint.replace("_", " ")
+    words = {"lower_cholesky": "lower Cholesky factor"}.get(constraint)
+    words = words or constraint.replace("_", " ")
     kinds = {
         "simplex": ("simplex",),
         "ordered": ("ordered", "positive_ordered"),

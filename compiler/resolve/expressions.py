@@ -163,7 +163,8 @@ class Expressions:
         if symbol is not None and symbol.kind in ("function", "extern"):
             symbol.used = True
             arguments = self._all(call.arguments, scope)
-            return None if arguments is None else self._invoke(call, arguments, scope)
+            failed = arguments is None or symbol.failed
+            return None if failed else self._invoke(call, arguments, scope)
         row = FUNCTIONS.get(name)
         if row is None:
             self._unknown_function(call.function, symbol, scope)
@@ -184,7 +185,8 @@ class Expressions:
                     "PPL027",
                     keyword.span,
                     f"`{row.name}` has no argument `{keyword.name.text}`",
-                    f"write `{row.signature}`",
+                    f"write `{row.signature}`"
+                    + (f", or `{row.name}(x, over = obs)`" if row.shape == "reduce" else ""),
                 )
                 return False
         if given < row.least or (row.most is not None and given > row.most):
@@ -459,7 +461,7 @@ def _latent_words(symbol: Symbol) -> str:
 
 def _count_words(row: FunctionRow) -> str:
     if row.most is None:
-        return f"at least {row.least}"
+        return f"at least {row.least} argument{'s' if row.least != 1 else ''}"
     if row.least == row.most:
         return f"{row.most} argument{'s' if row.most != 1 else ''}"
     return f"{row.least} to {row.most} arguments"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from compiler.diagnostics import Diagnostics, did_you_mean
+from compiler.ir.guides import InitValue
 from compiler.ir.program import Program
 from compiler.tables.families import FAMILIES
 from grammar import nodes
@@ -22,7 +23,7 @@ class GuideSites:
     def __init__(
         self, program: Program, diagnostics: Diagnostics, failed: Collection[str] = ()
     ) -> None:
-        self._failed = failed
+        self.failed = failed
         self._latents = program.latents()
         self._names = [site.name for site in self._latents]
         self._others = _kinds_of_names(program)
@@ -62,7 +63,7 @@ class GuideSites:
             for site in self._latents
             if site.name not in taken and not site.marginalized and site.discrete == discrete
         )
-        if not rest and family is not None:
+        if not rest and family is not None and not self.failed:
             kind = family.holds
             self._diagnostics.report(
                 "PPL063",
@@ -74,13 +75,18 @@ class GuideSites:
             )
         return rest
 
+    def known(self, values: Iterable[InitValue]) -> tuple[InitValue, ...]:
+        """Return those init values whose sites have not failed."""
+        return tuple(value for value in values if value.site not in self.failed)
+
     def _resolve(self, name: nodes.Name) -> str | None:
         if name.text in self._names:
             return name.text
-        if name.text in self._failed:
+        if name.text in self.failed:
             return None
         kind = self._others.get(name.text)
-        guess = did_you_mean(name.text, self._names) if kind is None else None
+        names = [*self._names, *self.failed]
+        guess = did_you_mean(name.text, names) if kind is None else None
         latents = ", ".join(f"`{site}`" for site in self._names)
         self._diagnostics.report(
             "PPL062",
@@ -94,7 +100,7 @@ class GuideSites:
             if latents
             else "the model has no latent sites",
         )
-        return guess
+        return guess if guess in self._names else None
 
 
 def one_star(parts: Sequence[nodes.Part], diagnostics: Diagnostics) -> nodes.Part | None:

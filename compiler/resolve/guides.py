@@ -130,7 +130,7 @@ class _GuideResolver:
             return ()
         sites = [name for names in covered for name in names]
         for given in self._default.at:
-            if given.name.text not in sites:
+            if given.name.text not in (*sites, *self._sites.failed):
                 guess = did_you_mean(given.name.text, sites)
                 self._diagnostics.report(
                     "PPL071",
@@ -138,7 +138,8 @@ class _GuideResolver:
                     f"No part of the guide covers a site `{given.name.text}`",
                     f"did you mean `{guess}`?" if guess else "give values for its latent sites",
                 )
-        return resolve_values(self._default, self._expressions, self._diagnostics)
+        values = resolve_values(self._default, self._expressions, self._diagnostics)
+        return self._sites.known(values)
 
     def _part(self, part: nodes.Part, covered: tuple[str, ...], given: Sequence[InitValue]) -> Part:
         init = self._init_of(part)
@@ -146,6 +147,7 @@ class _GuideResolver:
         if init is not None:
             strategy = resolve_strategy(init, self._diagnostics)
             values = resolve_values(init, self._expressions, self._diagnostics)
+            values = self._sites.known(values)
         family = FAMILIES.get(part.family.text)
         if family is not None and family.default_init is not None:
             strategy = strategy or self._strategy

@@ -50,7 +50,7 @@ def resolve_index(expressions: Expressions, expr: nodes.Index, scope: Scope) -> 
                 "PPL023",
                 expr.span,
                 "a range and an index variable in one pair of brackets",
-                "take them one after the other: `x[1:3][g]`",
+                "take them one after the other, such as `x[g][1:3]`",
             )
             return None
         event[position:position] = gathered
@@ -128,7 +128,9 @@ def _fits(
             scope.diagnostics.report(
                 "PPL023",
                 node.span,
-                f"index {value} is out of range: `{axis}` has {size} entries",
+                f"index {value} is out of range: "
+                + (f"`{axis}` has" if isinstance(axis, str) else "there are")
+                + f" {size} entries",
                 f"indices run from 0 to {size - 1}",
             )
             return False

@@ -114,7 +114,7 @@ def _declared(
         found.constraint = "ordered" if kind == "ordered" else "positive_ordered"
         found.support = Support(kind=found.constraint)
         return True
-    if kind == resolved.support.kind:
+    if kind == resolved.support.kind and kind != "real":
         return True
     if kind not in ("real", "int"):
         scope.diagnostics.report(
@@ -142,11 +142,12 @@ def _declared(
         )
         if not implied:
             word = "lower" if bound.operator[0] == ">" else "upper"
+            shown = "…" if value is None else f"{value:g}"
             scope.diagnostics.report(
                 "PPL033",
                 bound.span,
                 f"{resolved.row.name} is not held to this bound",
-                f"write `~ {resolved.row.name}(…) truncated({word} = …)`",
+                f"write `~ {resolved.row.name}(…) truncated({word} = {shown})`",
             )
             return False
     return True

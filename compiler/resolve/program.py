@@ -38,7 +38,11 @@ def resolve(spec: nodes.Spec, diagnostics: Diagnostics) -> Program | None:
         diagnostics.report(
             "PPL003", extern.span, "`extern` is not compiled yet", "write the function with `def`"
         )
+        scope.define(extern.name, "extern").failed = True
+    scope.bound_later = {name.text: name.span for name in _names(blocks.model.body)}
+    scope.data_only = "a derived value"
     derived = _resolve_derived(blocks.derive, expressions, scope)
+    scope.data_only = None
 
     predict = blocks.predict.body if blocks.predict is not None else ()
     plates = allot_plates([blocks.model.body, predict], diagnostics)

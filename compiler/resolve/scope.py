@@ -43,6 +43,7 @@ class Symbol:
             the definition over which it varies.
         used: Whether anything read it.
         failed: Whether its definition is wrong, so that nothing more is said of its uses.
+        observed: Where the model draws it, if it is data.
         minibatched: Whether it was computed from a minibatch, so that it exists only inside the
             plates in `type.batch`.
     """
@@ -53,6 +54,7 @@ class Symbol:
     type: ValueType = field(default_factory=lambda: ValueType(element="real"))
     used: bool = False
     failed: bool = False
+    observed: Span | None = None
     minibatched: frozenset[str] = frozenset()
 
     @property
@@ -141,17 +143,15 @@ class Scope:
             symbol.used = True
             return symbol
         if name.text in self.bound_later:
-            self.diagnostics.report(
-                "PPL040",
-                name.span,
-                f"`{name.text}` is used before it is defined",
-                "move its definition above this line",
-                [(f"`{name.text}` is defined here", self.bound_later[name.text])],
-            )
+            self._tell_later(name, self.bound_later[name.text])
             return None
         groups = [[s.name for s in self.of_kind(kind)] for kind in wanted]
         guess = did_you_mean(name.text, *groups, [s.name for s in self.symbols.values()])
-        declared = "declare it in the data block, or define it above this line"
+        declared = (
+            f"declare it in the data block: `dim {name.text}`"
+            if wanted == ("dim",)
+            else "declare it in the data block, or define it above this line"
+        )
         self.diagnostics.report(
             "PPL010",
             name.span,
@@ -159,6 +159,22 @@ class Scope:
             f"did you mean `{guess}`?" if guess else declared,
         )
         return None
+
+    def _tell_later(self, name: nodes.Name, defined: Span) -> None:
+        code, message = "PPL040", f"`{name.text}` is used before it is defined"
+        remedy = "move its definition above this line"
+        if self.data_only is not None:
+            code = "PPL041"
+            message = (
+                f"`{name.text}` belongs to the model, but {self.data_only} may use only data and "
+                "derived values"
+            )
+            remedy = "compute it from the data, or define this in the model"
+        elif defined.line == name.span.line and defined.start < name.span.start:
+            message = f"`{name.text}` is used in its own definition"
+            remedy = "compute it from other values"
+        where = (f"`{name.text}` is defined here", defined)
+        self.diagnostics.report(code, name.span, message, remedy, [where])
 
     def of_kind(self, kind: SymbolKind) -> Iterator[Symbol]:
         """Iterate over the symbols of one kind."""

@@ -24,6 +24,16 @@ def resolve_site(
     dims = resolve_dims(statement.dims, scope)
     if data is not None and observed:
         data.used = True
+        if data.observed is not None and not predicting:
+            scope.diagnostics.report(
+                "PPL011",
+                statement.name.span,
+                f"`{name}` is observed twice",
+                "draw it from one distribution; a second term can be a `factor`",
+                [(f"`{name}` is first observed here", data.observed)],
+            )
+            return None
+        data.observed = statement.name.span
         if predicting:
             scope.diagnostics.report(
                 "PPL011",
@@ -160,16 +170,24 @@ def _checked_left(
     expressions: Expressions,
     scope: Scope,
 ) -> bool:
-    if expressions.sizes.align(resolved.left, left) is None:
-        scope.diagnostics.report(
-            "PPL036",
-            statement.distribution.span,
-            f"the arguments have {shown(resolved.left)}, which is not among the dims "
-            f"{shown(left)} of `{statement.name.text}`",
-            "dims are matched by name; index the argument, or add the dim in brackets",
-        )
-        return False
-    return True
+    if expressions.sizes.align(resolved.left, left) is not None:
+        return True
+    span, words = statement.distribution.span, "the arguments have"
+    for name, argument in resolved.distribution.arguments.items():
+        rank = resolved.row.parameter(name).event_rank
+        axes = argument.type.event[: len(argument.type.event) - rank]
+        if expressions.sizes.align(axes, left) is None:
+            span, words = resolved.spans[name], f"`{name}` of {resolved.row.name} has"
+            break
+    own = f"has {shown(left)}" if left else "is a single number"
+    scope.diagnostics.report(
+        "PPL036",
+        span,
+        f"{words} {shown(resolved.left)}, but `{statement.name.text}` {own} here",
+        "dims are matched by name; an index such as `x[g]` takes values from one dim to another"
+        + (", and a dim in brackets makes a vector" if not scope.plates else ""),
+    )
+    return False
 
 
 def _observed_event(

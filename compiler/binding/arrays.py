@@ -11,6 +11,9 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
+_LISTS = {list, tuple, range, np.ndarray}
+
+
 class RaggedError(ValueError):
     """Nested lists that are not a rectangle.
 
@@ -39,7 +42,7 @@ def as_array(raw: Any) -> Array:
         RaggedError: The lists do not form a rectangle.
     """
     if isinstance(raw, np.ndarray):
-        if raw.dtype.kind != "O" or not any(_is_list(entry) for entry in raw.flat):
+        if raw.dtype.kind != "O" or not set(map(type, raw.flat)) & _LISTS:
             return raw.astype(object) if raw.dtype.kind in "SU" else raw
         raw = list(raw)
     if hasattr(raw, "__array__") and not isinstance(raw, np.generic):

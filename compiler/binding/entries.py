@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import numbers
 import re
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -66,14 +66,14 @@ def read_numbers(array: Array, textual: bool) -> Numbers:
 
 
 def _read_texts(flat: Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    texts = pd.Series(flat, dtype=object).str.strip()
-    values = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64, copy=True)
-    odd = np.flatnonzero(np.isnan(values))
-    gaps = np.zeros(values.shape, dtype=bool)
-    for i in odd:
-        gaps[i] = texts[i] in GAPS
-        values[i] = _TRUTH.get(texts[i], np.nan)
-    return values, gaps
+    texts = [entry.strip() if isinstance(entry, str) else entry for entry in flat]
+    values = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce")
+    numbers: npt.NDArray[np.float64] = values.to_numpy(dtype=np.float64, copy=True)
+    gaps = np.zeros(numbers.shape, dtype=bool)
+    for i in np.flatnonzero(np.isnan(numbers)):
+        gaps[i] = is_gap(texts[i])
+        numbers[i] = _TRUTH.get(texts[i], np.nan)
+    return numbers, gaps
 
 
 def _read_objects(flat: Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
@@ -82,18 +82,18 @@ def _read_objects(flat: Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.
     for i, entry in enumerate(flat):
         if is_gap(entry):
             gaps[i] = True
-        elif isinstance(entry, numbers.Real | np.bool_) or type(entry).__name__ == "Decimal":
+        elif isinstance(entry, Real | np.bool_) or type(entry).__name__ == "Decimal":
             values[i] = float(entry)
     return values, gaps
 
 
 def is_gap(entry: Any) -> bool:
     """Whether an entry stands for a missing value."""
-    if entry is None or entry is pd.NA or entry is pd.NaT:
-        return True
+    if isinstance(entry, str):
+        return entry.strip() in GAPS
     if isinstance(entry, float | np.floating):
         return bool(np.isnan(entry))
-    return isinstance(entry, str) and entry.strip() in GAPS
+    return entry is None or entry is pd.NA or entry is pd.NaT
 
 
 def is_text(array: Array) -> bool:

@@ -78,7 +78,8 @@ def told_in_the_spec(
 
 
 def _sentence(error: BaseException) -> str:
-    return " ".join(str(error).split())[:400].rstrip(".")
+    message = str(error).split("Trace Shapes:")[0]  # what Pyro adds to any error in a model
+    return " ".join(message.split())[:400].rstrip(".")
 
 
 def _users_place(frames: traceback.StackSummary) -> str:

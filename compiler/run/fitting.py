@@ -82,7 +82,15 @@ def fit_program(
     Raises:
         SpecError: If the data, a setting or the fit itself is at fault.
     """
-    # Settings that cannot be met are told before anything is computed.
+    # What cannot be fitted, and settings that cannot be met, are told before anything is computed.
+    if not program.latents():
+        diagnostics.report(
+            "PPL099",
+            None,
+            "the model has no latent site, so there is nothing to fit",
+            "draw what is not known: mu ~ Normal(0, 1)",
+        )
+        diagnostics.raise_errors()
     chosen = _choose_guide(program, guide, diagnostics)
     check_numeric(dtype, device, diagnostics)
     run = run_settings(
@@ -112,7 +120,8 @@ def fit_program(
             )
             if chosen.auto:
                 chosen = auto_guide(program, bound.sizes, chosen.location)
-                program = program.model_copy(update={"guides": (chosen,)})
+                guides = tuple(chosen if g.name == chosen.name else g for g in program.guides)
+                program = program.model_copy(update={"guides": guides})
             source = emit_module(program, guide=chosen.name)
             module = load_module(source, diagnostics.path)
             fitting = _Fitting(module, program, chosen, bound, run, diagnostics)

@@ -46,6 +46,36 @@ def test_settings_are_all_told_at_once():
     assert "PPL081" in fit_faults(wrong_setting=3)[0]
 
 
+def test_a_model_without_latents():
+    assert (
+        "nothing to fit"
+        in fit_faults(
+            "data { dim o\n y[o] : real }\nmodel m {\n plate o { y ~ Normal(0, 1) }\n}", {"y": [1]}
+        )[0]
+    )
+
+
+def test_what_emitted_code_raises_is_told_at_its_line():
+    text = """\
+data { dim o
+  X[o, o] : real }
+model m {
+  b ~ Normal(0, 1)
+  L = cholesky(X)
+  factor f = b * sum(L) - b ** 2
+}
+"""
+    spec = pplc.loads(text)
+    with pytest.raises(pplc.SpecError) as caught:
+        spec.fit({"X": [[1.0, 2.0], [2.0, 1.0]]}, **QUICK)
+    (told,) = caught.value.diagnostics
+    assert told.code == "PPL099"
+    assert "cholesky" in told.message
+    assert "Trace Shapes" not in told.message
+    assert told.span is not None
+    assert told.span.line == 5
+
+
 def test_data_that_do_not_fit_are_told():
     assert fit_faults(data={**SCHOOLS, "sigma": [1, 2, -3, 4]})[0].startswith("PPL093")
 

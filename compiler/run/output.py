@@ -154,6 +154,7 @@ def summary_record(fit: Fit) -> dict[str, Any]:
         "converged": fit.converged,
         "verdict": fit.engine.verdict,
         "khat": fit.khat if fit.khat is not None and abs(fit.khat) != float("inf") else None,
+        "trusted": fit.posterior.trusted,
         "khat_meaning": fit.posterior.trust,
         "reweighted": fit.posterior.reweighted,
         "elbo": float(fit.elbo[-max(1, len(fit.elbo) // 10) :].mean()) if len(fit.elbo) else None,

@@ -55,8 +55,13 @@ class Fit:
 
     @property
     def khat(self) -> float | None:
-        """Pareto k-hat of the guide: below 0.7, the posterior's draws can be relied on."""
+        """Pareto k-hat of the guide: how heavy the tail of the draws' weights is, at best < 0.7."""
         return self.posterior.khat
+
+    @property
+    def trusted(self) -> bool | None:
+        """Whether the draws can be relied on, by their weights; None where that is not known."""
+        return self.posterior.trusted
 
     @property
     def converged(self) -> bool:

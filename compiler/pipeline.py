@@ -90,4 +90,21 @@ def _compile_ir(text: str, diagnostics: Diagnostics) -> Compilation:
     verify(program, diagnostics)
     if not diagnostics.errors:
         run_checks(program, diagnostics)
+    if not diagnostics.errors:
+        _try_emission(program, diagnostics)
     return Compilation(None if diagnostics.errors else program, diagnostics)
+
+
+def _try_emission(program: Program, diagnostics: Diagnostics) -> None:
+    """Report an IR file whose types contradict each other: no resolver leaves such IR."""
+    from compiler.emit import emit_module
+
+    try:
+        emit_module(program)
+    except (AssertionError, LookupError, RuntimeError, StopIteration, TypeError, ValueError):
+        diagnostics.report(
+            "PPL002",
+            None,
+            "the IR contradicts itself: no code can be emitted from it",
+            "write it anew with `pplc emit ir`, or give the spec itself",
+        )

@@ -163,8 +163,9 @@ class Expressions:
         if symbol is not None and symbol.kind in ("function", "extern"):
             symbol.used = True
             arguments = self._all(call.arguments, scope)
-            failed = arguments is None or symbol.failed
-            return None if failed else self._invoke(call, arguments, scope)
+            if arguments is None or symbol.failed:
+                return None
+            return self._invoke(call, arguments, scope)
         row = FUNCTIONS.get(name)
         if row is None:
             self._unknown_function(call.function, symbol, scope)

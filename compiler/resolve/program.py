@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import PurePath
 
@@ -53,7 +54,7 @@ def resolve(spec: nodes.Spec, diagnostics: Diagnostics) -> Program | None:
 
     program = Program(
         name=_model_name(blocks.model, diagnostics.path),
-        path=PurePath(diagnostics.path).name,
+        path=_file_name(diagnostics.path),
         dims=tuple(dim.model_copy(update={"plate": plates.get(dim.name)}) for dim in declared.dims),
         data=tuple(declared.data),
         derived=tuple(derived),
@@ -137,8 +138,14 @@ def _names(body: tuple[nodes.Statement | nodes.RecurAssign, ...]) -> Iterator[no
                 yield statement.name
 
 
+def _file_name(path: str) -> str:
+    """Return the file's name as it may stand in a comment and in a docstring."""
+    name = PurePath(path).name or "spec.ppl"
+    return "".join(c if c.isprintable() and c not in '"\\' else "_" for c in name)
+
+
 def _model_name(block: nodes.ModelBlock, path: str) -> str:
     if block.name is not None:
         return block.name.text
-    stem = "".join(c if c.isalnum() else "_" for c in PurePath(path).stem)
-    return stem if stem.isidentifier() else "model"
+    stem = re.sub(r"\W", "_", PurePath(path).stem, flags=re.ASCII)
+    return stem if re.match("[A-Za-z]", stem) else "model"

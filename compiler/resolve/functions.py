@@ -112,8 +112,11 @@ class Functions:
             return None
         _tell_unused(inner)
         taken = sum(f.spec_name == definition.name.text for f in self.instances)
+        name = definition.name.text + (f"_{taken + 1}" if taken else "")
+        while taken and (name in scope.symbols or name in scope.bound_later):
+            name += "_"
         instance = Function(
-            name=definition.name.text + (f"_{taken + 1}" if taken else ""),
+            name=name,
             spec_name=definition.name.text,
             parameters=tuple(p.text for p in definition.parameters),
             types=types,

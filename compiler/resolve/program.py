@@ -9,6 +9,7 @@ from pathlib import PurePath
 from compiler.diagnostics import Diagnostics
 from compiler.ir import Derived, Expression, Location, Program
 from compiler.resolve.blocks import sort_blocks
+from compiler.resolve.clashes import tell_clashes
 from compiler.resolve.declarations import resolve_data, resolve_dims
 from compiler.resolve.expressions import Expressions
 from compiler.resolve.fit import resolve_fit
@@ -75,6 +76,7 @@ def resolve(spec: nodes.Spec, diagnostics: Diagnostics) -> Program | None:
             "fit": resolve_fit(blocks.fit, diagnostics),
         }
     )
+    tell_clashes(program, scope)
     tell_unused(program, scope)
     return program
 

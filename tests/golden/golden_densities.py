@@ -7,7 +7,7 @@ from typing import Any
 
 import pyro
 import torch
-from golden_data import Modest
+from golden_data import Modest, is_latent
 from pyro import poutine
 from pyro.infer import TraceEnum_ELBO, config_enumerate
 from pyro.poutine import Trace
@@ -24,15 +24,24 @@ def draw(run: Run) -> Trace:
     return poutine.trace(Modest()(run)).get_trace()
 
 
-def stacked(traces: list[Trace], names: list[str], nesting: int) -> Values:
-    """Return values with the draws on an axis left of all plates: (S, slots, event)."""
+def ranks_of(trace: Trace) -> dict[str, int]:
+    """Return the number of event axes of each latent site of a trace."""
+    return {n: s["fn"].event_dim for n, s in trace.nodes.items() if is_latent(s)}
+
+
+def stacked(traces: list[Trace], ranks: Mapping[str, int], nesting: int) -> Values:
+    """Return values with the draws on an axis left of all plates: (S, slots, event).
+
+    Args:
+        traces: A trace for each draw.
+        ranks: Names of the values, with the number of their event axes.
+        nesting: How many plate dims the model has.
+    """
     found: Values = {}
-    for name in names:
-        site = traces[0].nodes[name]
+    for name, rank in ranks.items():
         values = torch.stack([trace.nodes[name]["value"] for trace in traces])
-        batch = values.dim() - 1 - site["fn"].event_dim
-        shape = (len(traces), *[1] * (nesting - batch), *values.shape[1:])
-        found[name] = values.reshape(shape)
+        batch = values.dim() - 1 - rank
+        found[name] = values.reshape(len(traces), *[1] * (nesting - batch), *values.shape[1:])
     return found
 
 

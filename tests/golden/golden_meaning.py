@@ -1,0 +1,293 @@
+"""What a program means, worked out without the emitter: plates are loops, one entry at a time."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pyro.distributions as dist
+import torch
+
+import autoguide_core.distributions as ours
+from compiler.ir import (
+    Apply,
+    Assignment,
+    Axis,
+    Constant,
+    Expression,
+    FactorTerm,
+    IndexAt,
+    Invoke,
+    Items,
+    PlateBlock,
+    Program,
+    Range,
+    Recorded,
+    Reference,
+    Site,
+    Statement,
+)
+from compiler.resolve.shapes import Sizes
+from compiler.tables.distributions import DISTRIBUTIONS
+from compiler.tables.functions import FUNCTIONS, OPERATORS
+
+Tensor = torch.Tensor
+Entry = dict[str, int]
+"""Which entry of each plate around a place is meant."""
+
+_OPERATORS: dict[str, Callable[..., Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": lambda x, y: torch.floor(x / y),
+    "%": lambda x, y: x - y * torch.floor(x / y),
+    "**": operator.pow,
+    "negative": operator.neg,
+    "and": lambda x, y: (x != 0) & (y != 0),
+    "or": lambda x, y: (x != 0) | (y != 0),
+    "not": lambda x: x == 0,
+    "if": lambda test, x, y: torch.where(test != 0, x, y),
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class Meaning:
+    """Evaluates a program at given values of its sites.
+
+    Args:
+        program: The program.
+        lengths: Sizes of its dims.
+        values: Data, derived values and sites, each with its declared axes or plates first.
+
+    Attributes:
+        densities: The log density of each site and factor, summed over its plates.
+    """
+
+    def __init__(
+        self, program: Program, lengths: Mapping[str, int], values: Mapping[str, Tensor]
+    ) -> None:
+        self._program = program
+        self._lengths = lengths
+        self._values = dict(values)
+        self._kept: dict[str, dict[tuple[int, ...], Tensor]] = {}
+        self._sizes = Sizes({dim.name: dim.size for dim in program.dims if dim.size is not None})
+        self.densities: dict[str, Tensor] = {}
+
+    def run(self, block: tuple[Statement, ...], entry: Entry | None = None) -> None:
+        """Evaluate a block; sites must have values."""
+        entry = entry or {}
+        for statement in block:
+            match statement:
+                case PlateBlock(dim=dim, body=body):
+                    for position in range(self._lengths[dim]):
+                        self.run(body, {**entry, dim: position})
+                case Site():
+                    self._add(statement.name, self._density(statement, entry))
+                case FactorTerm(name=name, value=value):
+                    self._add(name, self._at(value, entry))
+                case Assignment(name=name, value=value) | Recorded(name=name, value=value):
+                    key = tuple(entry[plate] for plate in value.type.batch)
+                    self._kept.setdefault(name, {})[key] = self._at(value, entry)
+
+    def recorded(self, statement: Recorded) -> Tensor:
+        """Return a recorded value: its plates first, then its event axes."""
+        return self._whole(statement.name, statement.value.type.batch)
+
+    def _add(self, name: str, density: Tensor) -> None:
+        self.densities[name] = self.densities.get(name, torch.zeros(())) + density.sum()
+
+    # --- sites --------------------------------------------------------------------------------
+
+    def _density(self, site: Site, entry: Entry) -> Tensor:
+        row = DISTRIBUTIONS[site.distribution.name]
+        value = self._select(self._values[site.name], self._axes(site), entry)
+        left = site.event[: len(site.event) - row.event_rank]
+        arguments = {}
+        for name, argument in site.distribution.arguments.items():
+            rank = row.parameter(name).event_rank
+            own = argument.type.event[len(argument.type.event) - rank :]
+            if row.parameter(name).constraint == "size":
+                arguments[name] = int(self._at(argument, entry))
+                continue
+            arguments[name] = self._spread(argument, (*left, *own), entry)
+        if site.noncentered:
+            return self._base_density(site, arguments, value)
+        shape = [self._length(axis) for axis in left]
+        made = getattr(ours if row.ours else dist, row.name)(**arguments)
+        if site.truncated:
+            bounds = {"lower": site.lower, "upper": site.upper}
+            made = ours.Truncated(
+                made, **{k: self._spread(b, left, entry) for k, b in bounds.items() if b}
+            )
+        made = made.expand(shape)
+        if site.constraint is not None:
+            made = (
+                ours.Ordered(made) if site.constraint == "ordered" else ours.PositiveOrdered(made)
+            )
+        return made.log_prob(value)
+
+    def _base_density(self, site: Site, arguments: dict[str, Any], value: Tensor) -> Tensor:
+        """Return the density of the standard variable that a non-centred site is drawn through."""
+        row = DISTRIBUTIONS[site.distribution.name]
+        assert row.loc_scale is not None
+        loc, scale = arguments.pop(row.loc_scale.loc, 0.0), arguments.pop(row.loc_scale.scale)
+        if row.loc_scale.matrix:
+            base = torch.linalg.solve(scale, (value - loc).unsqueeze(-1)).squeeze(-1)
+            return dist.Normal(0.0, 1.0).log_prob(base)
+        standard = {row.loc_scale.loc: torch.tensor(0.0), row.loc_scale.scale: torch.tensor(1.0)}
+        return getattr(dist, row.name)(**arguments, **standard).log_prob((value - loc) / scale)
+
+    def _axes(self, site: Site) -> tuple[Axis, ...]:
+        if site.observed:
+            return next(data.dims for data in self._program.data if data.name == site.name)
+        return (*site.plates, *site.event)
+
+    # --- expressions --------------------------------------------------------------------------
+
+    def _at(self, expr: Expression, entry: Entry, local: Mapping[str, Tensor] = {}) -> Tensor:
+        """Return the value of an expression at an entry of the plates: its event axes only."""
+        match expr:
+            case Constant(value=value):
+                return torch.tensor(float(value))
+            case Reference(kind="size", name=name):
+                return torch.tensor(float(self._lengths[name]))
+            case Reference(name=name) if name in local:
+                return local[name]
+            case Reference(name=name, plates=plates, event=event):
+                kept = name in self._kept
+                whole = self._whole(name, plates) if kept else self._values[name]
+                return self._select(whole, (*plates, *event), entry)
+            case Items(items=items):
+                parts = [self._at(item, entry, local) for item in items]
+                return torch.stack([part.to(torch.get_default_dtype()) for part in parts])
+            case IndexAt(base=base, indices=indices):
+                places = tuple(self._place(index, entry, local) for index in indices)
+                return self._at(base, entry, local)[places]
+            case Invoke(function=name, arguments=arguments):
+                return self._invoke(name, [self._at(a, entry, local) for a in arguments], entry)
+            case Apply():
+                return self._apply(expr, entry, local)
+
+    def _place(self, index: Expression | Range, entry: Entry, local: Mapping[str, Tensor]) -> Any:
+        if isinstance(index, Range):
+            return slice(index.lower, index.upper)
+        return self._at(index, entry, local).long()
+
+    def _invoke(self, name: str, arguments: list[Tensor], entry: Entry) -> Tensor:
+        function = next(f for f in self._program.functions if f.name == name)
+        local = dict(zip(function.parameters, arguments, strict=True))
+        for statement in function.body:
+            local[statement.name] = self._at(statement.value, entry, local)
+        return self._at(function.result, entry, local)
+
+    def _apply(self, expr: Apply, entry: Entry, local: Mapping[str, Tensor]) -> Tensor:
+        row = OPERATORS.get(expr.function) or FUNCTIONS[expr.function]
+        given = [self._at(argument, entry, local) for argument in expr.arguments]
+        given = [x.to(torch.get_default_dtype()) for x in given]
+
+        def meet(axes: tuple[Axis, ...]) -> list[Tensor]:
+            pairs = zip(expr.arguments, given, strict=True)
+            return [self._insert(argument, x, axes) for argument, x in pairs]
+
+        event = expr.type.event
+        match row.shape:
+            case "elementwise":
+                if row.name in _OPERATORS:
+                    return _OPERATORS[row.name](*meet(event))
+                return _fill(row.template, torch.broadcast_tensors(*meet(event)))
+            case "reduce":
+                option = expr.options.get("axis")
+                if isinstance(option, Constant):
+                    return _fill(row.template.replace("{axes}", str(option.value)), given)
+                return _fill(row.template.replace("{axes}", "-1"), [given[0].flatten()])
+            case "dot":
+                x, y = meet(max((a.type.event for a in expr.arguments), key=len))
+                return (x * y).sum(-1)
+            case "matmul":
+                return given[0] @ given[1]
+            case "outer":
+                return torch.outer(*given)
+            case "solve":
+                return torch.linalg.solve(*given)
+            case "add_diagonal":
+                return given[0] + torch.diag_embed(given[1].expand(given[0].shape[-1]))
+            case "filled":
+                shape = [self._length(axis) for axis in event]
+                return {"zeros": torch.zeros, "ones": torch.ones}.get(
+                    row.name, lambda shape: given[0].expand(shape)
+                )(shape)
+            case "identity":
+                return torch.eye(self._length(event[0]))
+            case "columns":
+                return torch.stack(torch.broadcast_tensors(*meet(event[:-1])), -1)
+            case "concatenate":
+                return torch.cat(given)
+            case "size":
+                raise NotImplementedError(row.name)
+            case _:
+                return _fill(row.template, given)
+
+    # --- axes ---------------------------------------------------------------------------------
+
+    def _length(self, axis: Axis) -> int:
+        return axis if isinstance(axis, int) else self._lengths[axis]
+
+    def _spread(self, expr: Expression, event: tuple[Axis, ...], entry: Entry) -> Tensor:
+        return self._insert(expr, self._at(expr, entry), event).to(torch.get_default_dtype())
+
+    def _insert(self, expr: Expression, value: Tensor, event: tuple[Axis, ...]) -> Tensor:
+        """Put axes of size one into a value, so that its axes meet those of the same names."""
+        positions = self._sizes.align(expr.type.event, event)
+        assert positions is not None
+        for position in range(len(event)):
+            if position not in positions:
+                value = value.unsqueeze(position)
+        return value
+
+    @staticmethod
+    def _select(whole: Tensor, axes: tuple[Axis, ...], entry: Entry) -> Tensor:
+        places: list[int | slice] = [slice(None)] * len(axes)
+        for plate, position in entry.items():
+            if plate in axes:
+                places[axes.index(plate)] = position
+        return whole[tuple(places)]
+
+    def _whole(self, name: str, plates: tuple[str, ...]) -> Tensor:
+        def stack(key: tuple[int, ...]) -> Tensor:
+            if len(key) == len(plates):
+                return self._kept[name][key]
+            count = self._lengths[plates[len(key)]]
+            return torch.stack([stack((*key, position)) for position in range(count)])
+
+        # A value that is read inside its own plate is not yet there for the later entries.
+        entries = self._kept[name]
+        missing = next(iter(entries.values()))
+        for key in _keys([self._lengths[plate] for plate in plates]):
+            entries.setdefault(key, torch.full_like(missing, torch.nan))
+        found = stack(())
+        for key in [key for key, value in entries.items() if value.isnan().all()]:
+            del entries[key]
+        return found
+
+
+def _keys(lengths: list[int]) -> Iterator[tuple[int, ...]]:
+    if not lengths:
+        yield ()
+        return
+    for first in range(lengths[0]):
+        for rest in _keys(lengths[1:]):
+            yield (first, *rest)
+
+
+def _fill(template: str, arguments: Any) -> Tensor:
+    names = {f"a{i}": argument for i, argument in enumerate(arguments)}
+    code = template.format(*names)
+    found: Tensor = eval(code, {"torch": torch}, names)
+    return found

@@ -64,8 +64,9 @@ def without_places(program: Program) -> object:
 
 def test_emitted_source_is_clean(tmp_path: Path) -> None:
     for case in CASES:
-        source = emit_module(program_of(case))
-        (tmp_path / f"{case.name}.py").write_text(source, encoding="utf-8")
+        for library in ("core", "pyro"):
+            source = emit_module(program_of(case), guides=library)
+            (tmp_path / f"{case.name}_{library}.py").write_text(source, encoding="utf-8")
     ruff = [sys.executable, "-m", "ruff"]
     check = ["check", "--isolated", "--select", "F,E,I,W,B", "--line-length", "100"]
     layout = ["format", "--isolated", "--diff", "--line-length", "100"]

@@ -58,8 +58,8 @@ def draft(match: Match, diagnostics: Diagnostics) -> Draft | None:
     array = _gather(match, diagnostics)
     if array is None:
         return None
-    if match.variable.element == "index" and (labels := _read_labels(match, array, diagnostics)):
-        return labels if isinstance(labels, Draft) else None
+    if match.variable.element == "index" and _holds_labels(match, array):
+        return _read_labels(match, array, diagnostics)
     numbers = read_numbers(array, match.source.textual)
     if _report_entries(match, array, numbers, diagnostics):
         return None
@@ -76,19 +76,22 @@ def first_and_more(mask: npt.NDArray[np.bool_]) -> tuple[tuple[int, ...], str]:
 def _gather(match: Match, diagnostics: Diagnostics) -> Array | None:
     variable = match.variable
     span = variable.location.span
-    try:
-        arrays = [as_array(column.raw) for column in match.columns]
-    except RaggedError as error:
-        place = match.where(error.place)
-        diagnostics.report("PPL092", span, f"{place} {error.message}", "make all rows equally long")
-        return None
+    arrays = []
+    for column in match.columns:
+        try:
+            arrays.append(as_array(column.raw))
+        except RaggedError as error:
+            place = match.place(column, error.place)
+            remedy = "make all rows equally long"
+            diagnostics.report("PPL092", span, f"{place} {error.message}", remedy)
+            return None
     array = arrays[0]
     if match.shape is not None:
-        if any(part.ndim != 1 for part in arrays):
+        if any(part.ndim != 1 or len(part) != len(array) for part in arrays):
             diagnostics.report(
                 "PPL092",
                 span,
-                f"the columns of {match.label} are not plain columns of single values",
+                f"the columns of {match.label} are not equally long columns of single values",
                 "give one value a row in each",
             )
             return None
@@ -133,35 +136,52 @@ def _report_axes(match: Match, array: Array, diagnostics: Diagnostics) -> None:
     )
 
 
-def _read_labels(match: Match, array: Array, diagnostics: Diagnostics) -> Draft | bool:
-    """Read an index of labels; False where it is one of numbers, True after a report."""
-    categorical = match.columns[0].categories is not None
-    if not (categorical or is_text(array)):
-        return False
-    numbers = read_numbers(array, textual=True)
-    kinds = {type(entry) for entry in array.flat if not is_gap(entry)}
-    count = int((~numbers.wrong & ~numbers.gaps).sum())
-    span = match.variable.location.span
-    if not categorical:
-        if match.source.textual and not numbers.wrong.any():
-            return False
-        if len(kinds) > 1 or (match.source.textual and count > numbers.wrong.sum()):
-            odd = numbers.wrong
-            place, more = first_and_more(odd if odd.any() else np.ones(array.shape, dtype=bool))
-            diagnostics.report(
-                "PPL092",
-                span,
-                f"{match.where(place)} is {array[place]!r}{more} in a column of numbers",
-                "give either whole numbers or labels, not both",
-            )
-            return True
-    gaps = np.array([is_gap(entry) for entry in array.flat]).reshape(array.shape)
+def _holds_labels(match: Match, array: Array) -> bool:
+    """Whether an index is one of labels, rather than of numbers."""
+    if match.columns[0].categories is not None:
+        return True
+    if match.source.textual:
+        return bool(read_numbers(array, textual=True).wrong.any())
+    return is_text(array)
+
+
+def _read_labels(match: Match, array: Array, diagnostics: Diagnostics) -> Draft | None:
+    """Read an index of labels; gaps, and numbers among the labels, are reported."""
+    gaps = np.array([is_gap(entry) for entry in array.flat], dtype=bool).reshape(array.shape)
+    odd, kind = _odd_ones(match, array, gaps)
+    if odd.any():
+        place, more = first_and_more(odd)
+        diagnostics.report(
+            "PPL092",
+            match.variable.location.span,
+            f"{match.where(place)} is {str(array[place])[:60]!r}{more} in a column of {kind}",
+            "give either whole numbers or labels, not both",
+        )
+        return None
     if gaps.any():
         _report_gaps(match, gaps, diagnostics)
-        return True
+        return None
     labels = np.empty(array.size, dtype=object)
     labels[:] = [_plain(entry) for entry in array.flat]
     return Draft(match, labels.reshape(array.shape))
+
+
+def _odd_ones(
+    match: Match, array: Array, gaps: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.bool_], str]:
+    """Return the entries that do not go with the others, and what the others are.
+
+    A column of a CSV file that is mostly numbers is one of numbers with slips in it.
+    """
+    none = np.zeros(array.shape, dtype=bool)
+    if match.columns[0].categories is not None:
+        return none, "labels"
+    if match.source.textual:
+        wrong = read_numbers(array, textual=True).wrong
+        mostly_numbers = 2 * wrong.sum() < (~gaps).sum()
+        return (wrong, "numbers") if mostly_numbers else (none, "labels")
+    texts = np.array([isinstance(entry, str) for entry in array.flat], dtype=bool)
+    return ~texts.reshape(array.shape) & ~gaps, "labels"
 
 
 def _plain(entry: Any) -> Any:

@@ -106,7 +106,8 @@ def _read(column: Column, textual: bool) -> Labels | None:
     if array.dtype.kind == "M":
         return tuple(pd.DatetimeIndex(array).astype(str))
     numbers = read_numbers(array, textual)
-    if not numbers.wrong.any() and np.all(numbers.values == np.floor(numbers.values)):
+    whole = np.isfinite(numbers.values) & (np.floor(numbers.values) == numbers.values)
+    if whole.all():
         return tuple(int(value) for value in numbers.values)
     return tuple(str(entry).strip() for entry in array)
 

@@ -33,15 +33,17 @@ class Match:
 
     def where(self, index: Sequence[int]) -> str:
         """Say in words where an entry stands, from its place counted from 0."""
-        place = f"{self.source.label}, "
-        if self.shape is not None:
-            flat = 0
-            for length, i in zip(self.shape, index[1:], strict=True):
-                flat = flat * length + i
-            place += f"column {self.columns[flat].name!r}"
-            index = index[:1]
-        else:
-            place += f"{'column' if self.source.table else 'entry'} {self.columns[0].name!r}"
+        if self.shape is None:
+            return self.place(self.columns[0], index)
+        flat = 0
+        for length, i in zip(self.shape, index[1:], strict=True):
+            flat = flat * length + i
+        return self.place(self.columns[flat], index[:1])
+
+    def place(self, column: Column, index: Sequence[int]) -> str:
+        """Say in words where an entry of one column stands, from its place counted from 0."""
+        kind = "column" if self.source.table else "entry"
+        place = f"{self.source.label}, {kind} {column.name!r}"
         if not index:
             return place
         if len(index) > 2:

@@ -75,7 +75,7 @@ def _check_width(path: Path, separator: str) -> None:
     """Refuse rows that are longer than the header, which pandas cuts without a word."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=separator)
-        width = len(next(reader))
+        width = len(next(reader, ()))
         for cells in reader:
             if len(cells) > width:
                 raise SourceError(

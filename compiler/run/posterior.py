@@ -14,6 +14,7 @@ from compiler.run.settings import RunSettings
 
 _PROPOSALS_PER_DRAW = 5
 _NUMBERS_FOR_PROPOSALS = 300_000_000
+_LOG_DENSITY = " log density"  # no site can be called so
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,10 @@ def sample_posterior(
             khat, trust = smoothed.khat, smoothed.verdict
             trusted = smoothed.level != "not reliable"
             if settings.reweight and trusted:
-                draws = resample(draws, smoothed.weights, settings.draws, seed + 2)
+                with torch.device(
+                    "cpu"
+                ):  # where its random numbers are, whatever the draws' device
+                    draws = resample(draws, smoothed.weights, settings.draws, seed + 2)
                 reweighted = True
                 trust += (
                     f"; the draws are re-weighted ({smoothed.ess:,.0f} effective of {proposals:,})"
@@ -99,6 +103,3 @@ def sample_posterior(
         trust=trust,
         reweighted=reweighted,
     )
-
-
-_LOG_DENSITY = " log density"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from arviz import InferenceData
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fit:
     """A fitted spec.
 
@@ -105,6 +105,9 @@ class Fit:
 
         with OutputFolder(Path(folder), self.diagnostics) as output:
             return output.write(self)
+
+    def __repr__(self) -> str:
+        return "\n".join((f"<Fit of {self.program.name}>", *self.verdict))
 
     def _repr_html_(self) -> str:
         from compiler.run.html import fit_html

@@ -153,6 +153,11 @@ class TestEntries:
         assert fault.startswith(code)
         assert words in fault
 
+    @pytest.mark.parametrize("second", [[1], [[1], 2], 5])
+    def test_numbered_entries_that_are_no_columns(self, second):
+        spec = program({"obs": None}, X={"dims": ("obs", 2)})
+        assert one(spec, {"X_1": [1, 2], "X_2": second}).startswith("PPL092")
+
     def test_empty_table(self, tmp_path):
         (tmp_path / "d.csv").write_text("y,z\n")
         assert "'y' in" in (fault := one(Y, tmp_path / "d.csv"))

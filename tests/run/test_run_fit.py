@@ -77,6 +77,35 @@ def test_summary_verdict_and_record(fit):
     assert fit.discrete_summary().empty
 
 
+def test_a_fit_tells_itself_in_a_few_lines(fit):
+    assert repr(fit).splitlines() == ["<Fit of eight_schools>", *fit.verdict]
+
+
+def test_large_data_are_replicated_for_fewer_draws(monkeypatch):
+    monkeypatch.setattr("compiler.run.fitting._MOST_REPLICATED_NUMBERS", 40)
+    monkeypatch.setattr("compiler.run.fitting._LEAST_REPLICATES", 1)
+    fit = pplc.loads(EIGHT_SCHOOLS).fit(SCHOOLS, **QUICK)
+    assert fit.idata.posterior_predictive["y"].shape == (1, 10, 4)
+    assert fit.idata.posterior["theta"].shape == (1, 50, 4)
+
+
+def test_draws_that_can_be_trusted_are_reweighted():
+    text = (
+        "data { dim o\n y[o] : real }\nmodel m {\n mu ~ Normal(0, 1)\n"
+        " plate o { y ~ Normal(mu, 1) }\n}"
+    )
+    data = {"y": [1.0, 2.0, 3.0]}
+    options = {"steps": 500, "draws": 4000, "progress": False}
+    fit, plain = (pplc.loads(text).fit(data, reweight=r, **options) for r in (True, False))
+    assert fit.trusted
+    assert fit.posterior.reweighted
+    assert "re-weighted" in fit.verdict[1]
+    assert not plain.posterior.reweighted
+    row = fit.summary().loc["mu"]
+    assert row["mean"] == pytest.approx(1.5, abs=0.03)  # the exact posterior is Normal(1.5, 0.5)
+    assert row["sd"] == pytest.approx(0.5, rel=0.04)
+
+
 def test_html_is_escaped(fit):
     assert "theta[Choate]" in fit._repr_html_()
     spec = pplc.loads(

@@ -21,14 +21,10 @@ def check_numeric(dtype: str, device: str, diagnostics: Diagnostics) -> None:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        asked = device.split(":")[0]
-        there = ["cpu"]
-        if torch.cuda.is_available():
-            there += [f"cuda:{i}" for i in range(torch.cuda.device_count())]
-        if torch.backends.mps.is_available():
-            there.append("mps")
-        known = "cuda" in there[-1] or asked not in ("cuda", "mps")
-        reason = str(error).splitlines()[0] if known else f"this machine has no {asked}"
+        there = _devices()
+        kind = device.split(":")[0]
+        known = kind in ("cuda", "mps") and not any(one.startswith(kind) for one in there)
+        reason = f"this machine has no {kind}" if known else str(error).splitlines()[0]
         diagnostics.report(
             "PPL081",
             None,
@@ -36,13 +32,14 @@ def check_numeric(dtype: str, device: str, diagnostics: Diagnostics) -> None:
             f"use {' or '.join(there)}",
         )
         return
-    if asked_mps_double(dtype, device):
+    if device.startswith("mps") and dtype == "float64":
         diagnostics.report("PPL081", None, "mps has no float64", "use --dtype float32")
 
 
-def asked_mps_double(dtype: str, device: str) -> bool:
-    """Whether double precision is asked of a device that has none."""
-    return device.startswith("mps") and dtype == "float64"
+def _devices() -> list[str]:
+    """Return the devices that this machine has."""
+    devices = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    return [*devices, "mps"] if torch.backends.mps.is_available() else devices
 
 
 @contextlib.contextmanager

@@ -16,6 +16,8 @@ from compiler.run.summary import discrete_frame, summary_frame
 MOST_ENTRIES = 12
 """How many entries of one site are shown."""
 
+_GAP = 3  # the box's blanks and line between two columns
+_LEAST_LABEL = 8
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
 
 
@@ -29,9 +31,9 @@ def show_fit(fit: Fit, console: Console | None = None, folder: Path | None = Non
     """
     console = console or Console()
     if fit.continuous_sites:
-        console.print(_table(fit))
+        console.print(_table(fit, console.width))
     if fit.discrete_sites:
-        console.print(_discrete_table(fit))
+        console.print(_discrete_table(fit, console.width))
     for text, good in verdict_lines(fit):
         mark, style = _MARKS[good]
         console.print(Text(f"{mark} ", style=style) + Text(text))
@@ -49,24 +51,25 @@ def verdict_lines(fit: Fit) -> list[tuple[str, bool | None]]:
     ]
 
 
-def _table(fit: Fit) -> Table:
+def _table(fit: Fit, room: int) -> Table:
     rows: list[tuple[str, ...]] = []
     for name in fit.continuous_sites:
         frame = summary_frame(fit.idata["posterior"], [name])
         for label, row in frame.head(MOST_ENTRIES).iterrows():
             rows.append((str(label), *(f"{value:.4g}" for value in row)))
         rows.extend(_rest(name, len(frame)))
-    return _laid_out(fit.program.name, ("", "mean", "sd", "5%", "50%", "95%"), rows, "right")
+    head = ("", "mean", "sd", "5%", "50%", "95%")
+    return _laid_out(fit.program.name, head, rows, "right", room)
 
 
-def _discrete_table(fit: Fit) -> Table:
+def _discrete_table(fit: Fit, room: int) -> Table:
     rows: list[tuple[str, ...]] = []
     for name in fit.discrete_sites:
         frame = discrete_frame(fit.idata["posterior"], [name])
         for label, row in frame.head(MOST_ENTRIES).iterrows():
             rows.append((str(label), str(row["mode"]), f"{row['probability']:.2f}", row["all"]))
         rows.extend(_rest(name, len(frame)))
-    return _laid_out("discrete sites", ("", "mode", "probability", "all"), rows, "left")
+    return _laid_out("discrete sites", ("", "mode", "probability", "all"), rows, "left", room)
 
 
 def _rest(name: str, count: int) -> list[tuple[str, ...]]:
@@ -75,13 +78,21 @@ def _rest(name: str, count: int) -> list[tuple[str, ...]]:
 
 
 def _laid_out(
-    title: str, head: Sequence[str], rows: Sequence[tuple[str, ...]], justify: JustifyMethod
+    title: str,
+    head: Sequence[str],
+    rows: Sequence[tuple[str, ...]],
+    justify: JustifyMethod,
+    room: int,
 ) -> Table:
     """Return a table in which, where room is short, labels are cut and numbers never."""
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-    table.add_column(head[0], no_wrap=True)
-    for i, column in enumerate(head[1:], 1):
-        width = max([len(column), *(len(row[i]) for row in rows if len(row) > i)])
+    widths = [
+        max([len(column), *(len(row[i]) for row in rows if len(row) > i)])
+        for i, column in enumerate(head)
+    ]
+    left = room - 2 - sum(width + _GAP for width in widths[1:]) - _GAP
+    table.add_column(head[0], no_wrap=True, max_width=max(left, _LEAST_LABEL))
+    for column, width in zip(head[1:], widths[1:], strict=True):
         table.add_column(column, justify=justify, no_wrap=True, min_width=width)
     for row in rows:
         table.add_row(*map(Text, row), style="dim" if len(row) == 1 else None)

@@ -22,6 +22,7 @@ from autoguide_core.engine.progress import ProgressCallback, Reporter
 from autoguide_core.engine.result import FitResult
 from autoguide_core.engine.settings import FitSettings
 from autoguide_core.engine.structure import Model, Structure, inspect, parameters
+from autoguide_core.engine.threads import suitable_threads
 
 _DEFAULTS = FitSettings()
 
@@ -57,7 +58,7 @@ def fit(
     started = time.monotonic()
     keywords = dict(kwargs or {})
     store: StoreState = {}
-    with own_store(store), own_randomness(settings.seed):
+    with own_store(store), own_randomness(settings.seed), suitable_threads(args, keywords):
         run = _run(model, guide, tuple(args), keywords, settings, Reporter(progress))
     return FitResult(
         guide=run.guide or guide,

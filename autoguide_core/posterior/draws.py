@@ -14,6 +14,7 @@ from autoguide_core.engine.full_data import full_data
 from autoguide_core.engine.isolation import own_randomness
 from autoguide_core.engine.result import FitResult
 from autoguide_core.engine.structure import Model
+from autoguide_core.engine.threads import suitable_threads
 from autoguide_core.posterior.discrete import draw_marginalised
 from autoguide_core.posterior.guide_draws import draw_guide
 from autoguide_core.posterior.replay import replay_model
@@ -90,6 +91,7 @@ def draw_posterior(
     with (
         surroundings,
         own_randomness(seed),
+        suitable_threads(args, keywords),
         full_data(),
         torch.no_grad(),
         pyro.validation_enabled(False),

@@ -12,6 +12,7 @@ import xarray as xr
 
 from autoguide_core import FitResult, fit
 from autoguide_core.engine.isolation import own_randomness, own_store
+from autoguide_core.engine.threads import suitable_threads
 from compiler.binding import BoundData, bind
 from compiler.diagnostics import Diagnostics, did_you_mean
 from compiler.emit import emit_module
@@ -126,8 +127,9 @@ def fit_program(
             module = load_module(source, diagnostics.path)
             fitting = _Fitting(module, program, chosen, bound, run, diagnostics)
             fitted = fitting.fit(progress)
-            posterior = fitting.draw(fitted)
-            groups = fitting.groups(posterior, log_likelihood)
+            with suitable_threads(bound.values):
+                posterior = fitting.draw(fitted)
+                groups = fitting.groups(posterior, log_likelihood)
     record = {
         "spec": diagnostics.path,
         "model": program.name,

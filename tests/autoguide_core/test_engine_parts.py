@@ -10,6 +10,7 @@ from autoguide_core.engine.averaging import IterateAverage
 from autoguide_core.engine.convergence import Drift, judge
 from autoguide_core.engine.optimisers import Optimiser
 from autoguide_core.engine.schedules import rate_factor
+from autoguide_core.engine.threads import SMALL, suitable_threads
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "exponential", "one_cycle"])
@@ -68,3 +69,16 @@ def test_drift_tells_travel_from_trembling() -> None:
     assert drift.ratio == pytest.approx(1.0, abs=0.02)
     verdict = judge(np.random.default_rng(0).normal(size=1000) * 1e-3, 0.1, drift, 1000)
     assert "'far' was still travelling" in verdict.sentence
+
+
+def test_small_fits_use_one_thread_and_leave_the_number_as_it_was() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with suitable_threads({"y": torch.zeros(10)}):
+            assert torch.get_num_threads() == 1
+        with suitable_threads([torch.zeros(SMALL)]):
+            assert torch.get_num_threads() == 2
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -124,7 +124,8 @@ class _GuideEmitter:
     def _parts(self) -> Iterator[str]:
         for part in self._guide.parts:
             yield ""
-            yield f"    # {self._heading(part)}"
+            for line in wrap(self._heading(part), LINE_LENGTH - 6, break_long_words=False):
+                yield f"    # {line}"
             built = self._callable(part) if isinstance(part, CallablePart) else self._part(part)
             yield f"    {call('guide.append', built)}"
 

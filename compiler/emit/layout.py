@@ -54,6 +54,10 @@ def view_stored(
     if leaving and slots == list(range(-len(slots), 0)):
         if random or staying:
             code = method(code, ".".join([f"unsqueeze({-len(slots) - rank - 1})"] * len(slots)))
+    elif not random and not staying:
+        for slot in range(min(slots, default=0), 0):
+            if slot not in slots:
+                code = method(code, f"squeeze({slot - rank})")
     else:
         for slot in slots:
             code = method(code, f"unsqueeze({-1 - rank}).transpose({-1 - rank}, {slot - rank - 1})")

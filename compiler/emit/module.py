@@ -16,7 +16,7 @@ from compiler.emit.formatting import format_python
 from compiler.emit.guide import GuideLibrary, emit_guide_function
 from compiler.emit.imports import Import, import_lines
 from compiler.emit.layout import CONCATENATE, TO_PLATE
-from compiler.emit.names import inputs, read_in, read_names, without_unread
+from compiler.emit.names import inputs, read_by, read_in, read_names, without_unread
 from compiler.emit.place import Needs, Place, dims_of
 from compiler.emit.statements import INDENT, body_lines, where
 from compiler.ir import Function, Guide, Program, Site
@@ -105,7 +105,10 @@ def _function(function: Function, program: Program, needs: Needs) -> list[str]:
         f"def {function.name}({', '.join([*function.parameters, *dims])}):",
         INDENT + where(program, function.location),
     ]
+    read = read_by(function)
     for statement in function.body:
+        if statement.name not in read:
+            continue
         lines.append(f"{INDENT}{statement.name} = {named(statement.value, place)}")
     return [*lines, f"{INDENT}return {tensor(function.result, place)}"]
 

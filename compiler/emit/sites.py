@@ -24,10 +24,10 @@ OURS = "autoguide_core.distributions"
 
 def site_lines(site: Site, program: Program, place: Place, read: frozenset[str]) -> list[str]:
     """Return the lines that draw a site; `read` are the names that later code reads."""
-    if site.noncentered:
-        return _noncentered(site, place)
-    if site.lowered:
-        return _lowered(site, place)
+    if site.noncentered or site.lowered:
+        lines = (_noncentered if site.noncentered else _lowered)(site, place)
+        unread = "" if site.name in read else f"{site.name} = "
+        return [line.removeprefix(unread) for line in lines]
     arguments = [repr(site.name), _full_distribution(site, place)]
     if site.observed:
         axes = next(d.dims for d in program.data if d.name == site.name)

@@ -425,6 +425,11 @@ def number(value: int | float) -> Constant:
     )
 
 
+def with_axes(value: Expression, axes: tuple[Axis, ...]) -> Expression:
+    """Return a value whose axes are called as its declaration calls them."""
+    return value.model_copy(update={"type": value.type.model_copy(update={"event": axes})})
+
+
 def join_batch(types: Sequence[ValueType], scope: Scope) -> tuple[str, ...]:
     """Return the plates over which any of the values varies, outermost first."""
     return tuple(plate for plate in scope.plates if any(plate in t.batch for t in types))

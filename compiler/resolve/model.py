@@ -16,7 +16,7 @@ from compiler.ir import (
 )
 from compiler.resolve.constants import whole_number
 from compiler.resolve.declarations import resolve_dims
-from compiler.resolve.expressions import Expressions
+from compiler.resolve.expressions import Expressions, with_axes
 from compiler.resolve.scope import Scope
 from compiler.resolve.shapes import shown
 from compiler.resolve.sites import resolve_site
@@ -62,7 +62,8 @@ class Body:
             return None
         if statement.dims:
             declared = resolve_dims(statement.dims, scope)
-            if self.expressions.sizes.unify_all(declared, value.type.event) is None:
+            named = self.expressions.sizes.unify_all(declared, value.type.event)
+            if named is None:
                 scope.diagnostics.report(
                     "PPL021",
                     statement.span,
@@ -71,6 +72,7 @@ class Body:
                     f"write `{statement.name.text}{_brackets(value.type)} = …`",
                 )
                 return None
+            return with_axes(value, named)
         return value
 
     def _assign(self, statement: nodes.Assign, scope: Scope) -> list[Statement]:

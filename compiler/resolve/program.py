@@ -11,7 +11,7 @@ from compiler.ir import Derived, Expression, Location, Program
 from compiler.resolve.blocks import sort_blocks
 from compiler.resolve.clashes import tell_clashes
 from compiler.resolve.declarations import resolve_data, resolve_dims
-from compiler.resolve.expressions import Expressions
+from compiler.resolve.expressions import Expressions, with_axes
 from compiler.resolve.fit import resolve_fit
 from compiler.resolve.functions import Functions
 from compiler.resolve.guides import resolve_guides
@@ -98,23 +98,25 @@ def _resolve_derived(
     found: list[Derived] = []
     for statement in block.statements if block is not None else ():
         value = expressions.resolve(statement.value, scope)
+        if value is not None and statement.dims:
+            value = _as_declared(statement, value, expressions, scope)
         symbol = scope.define(statement.name, "derived", None if value is None else value.type)
         if value is None:
             symbol.used = symbol.failed = True
             continue
-        if statement.dims:
-            _check_declared(statement, value, expressions, scope)
         found.append(
             Derived(name=statement.name.text, value=value, location=Location.of(statement.span))
         )
     return found
 
 
-def _check_declared(
+def _as_declared(
     statement: nodes.Assign, value: Expression, expressions: Expressions, scope: Scope
-) -> None:
+) -> Expression | None:
+    """Return the value with the dims of its declaration; None where they differ, once told."""
     declared = resolve_dims(statement.dims, scope)
-    if expressions.sizes.unify_all(declared, value.type.event) is None:
+    named = expressions.sizes.unify_all(declared, value.type.event)
+    if named is None:
         scope.diagnostics.report(
             "PPL021",
             statement.span,
@@ -122,6 +124,8 @@ def _check_declared(
             f"{shown(value.type.event)}",
             "correct the brackets, or take them away",
         )
+        return None
+    return with_axes(value, named)
 
 
 def _predict_scope(scope: Scope) -> Scope:

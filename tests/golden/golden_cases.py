@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.diagnostics import Diagnostic
+from compiler.ir import Program
 from compiler.pipeline import Compilation, compile_text
 
 HERE = Path(__file__).parent
@@ -83,3 +84,14 @@ def _place(diagnostic: Diagnostic) -> str:
         return "-"
     end = f"{span.end_line}:" if span.end_line != span.line else ""
     return f"{span.line}:{span.column}-{end}{span.end_column}"
+
+
+def without_places(program: Program) -> object:
+    """Return the IR with all locations taken away."""
+
+    def strip(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: strip(entry) for key, entry in value.items() if key != "location"}
+        return [strip(entry) for entry in value] if isinstance(value, list) else value
+
+    return strip(program.model_dump(mode="json"))

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from golden_cases import Case, cases, shown
+from golden_cases import Case, cases, shown, without_places
 
 from compiler.emit import emit_module
 from compiler.ir import Program
@@ -49,17 +49,6 @@ def test_format(case: Case) -> None:
     again = compile_text(formatted, case.path).program
     assert again is not None
     assert without_places(again) == without_places(program_of(case))
-
-
-def without_places(program: Program) -> object:
-    """Return the IR with all locations taken away."""
-
-    def strip(value: object) -> object:
-        if isinstance(value, dict):
-            return {key: strip(entry) for key, entry in value.items() if key != "location"}
-        return [strip(entry) for entry in value] if isinstance(value, list) else value
-
-    return strip(program.model_dump(mode="json"))
 
 
 def test_emitted_source_is_clean(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ DOCUMENTS = sorted(
 )
 
 _SHOWN = re.compile(r"(<!-- file: (\S+) -->\n```(\w+)\n)(.*?)(^```$)", re.M | re.S)
-_CONSOLE = re.compile(r"(^```console\n\$ ((?:.*\\\n)*.*)\n)(.*?)(^```$)", re.M | re.S)
+_CONSOLE = re.compile(r"(^```console\n\$ ((?:[^\n]*\\\n)*[^\n]*)\n)(.*?)(^```$)", re.M | re.S)
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 
 
@@ -48,7 +48,8 @@ class Command:
     @property
     def fits(self) -> bool:
         """Whether it fits, which takes long and gives other numbers on another machine."""
-        return self.words[0] == "compile-and-fit" or self.words[:2] == ["pplc", "fit"]
+        fit = self.words[0] == "compile-and-fit" or self.words[:2] == ["pplc", "fit"]
+        return fit and "--help" not in self.words
 
 
 def folder(document: Path) -> Path:

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from compiler.ir.types import Axis, Node, ValueType
 
-
 ReferenceKind = Literal["data", "derived", "site", "local", "size", "parameter"]
 
 

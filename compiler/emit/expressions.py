@@ -225,9 +225,9 @@ def _dot(row: FunctionRow, expr: Apply, place: Place) -> str:
             return to_plate(
                 binary("@", emit(vector, place), method(emit(rows, place), "mT")), -1, 0, place
             )
-    event = place.sizes.join(x.type.event, y.type.event)
-    product = binary("*", aligned(x, event, place), aligned(y, event, place))
-    return method(product, "sum(-1)")
+    event = (*expr.type.event, x.type.event[-1])
+    factors = [align(emit(factor, place), factor.type, event, place, last=1) for factor in (x, y)]
+    return method(binary("*", *factors), "sum(-1)")
 
 
 def _is_design(expr: Expression, place: Place) -> bool:

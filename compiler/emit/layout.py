@@ -85,10 +85,17 @@ def to_plate(code: str, number: int, event_rank: int, place: Place) -> str:
     return f"to_plate({code}{extra})"
 
 
-def align(code: str, value: ValueType, result: tuple[Axis, ...], place: Place) -> str:
-    """Return the code of a value with size-one axes put in, so that it broadcasts to `result`."""
-    positions = place.sizes.align(value.event, result)
+def align(
+    code: str, value: ValueType, result: tuple[Axis, ...], place: Place, last: int = 0
+) -> str:
+    """Return the code of a value with size-one axes put in, so that it broadcasts to `result`.
+
+    The `last` axes of the value are the last ones of the result, whatever they are called.
+    """
+    split = len(result) - last
+    positions = place.sizes.align(value.event[: len(value.event) - last], result[:split])
     assert positions is not None, (value.event, result)
+    positions = (*positions, *range(split, len(result)))
     loose = not value.batch and not value.random
     first = min(positions, default=len(result))
     rank = len(result)

@@ -111,8 +111,8 @@ def _distribution(
         parameter = row.parameter(name)
         event = argument.type.event
         own = event[len(event) - parameter.event_rank :] if parameter.event_rank else ()
-        code = align(argument_code(argument, parameter, row, place), argument.type,
-                     (*left, *own), place)  # fmt: skip
+        code = argument_code(argument, parameter, row, place)
+        code = align(code, argument.type, (*left, *own), place, last=parameter.event_rank)
         if name == carrier:
             shape = [*_axes(left, place), *["1"] * parameter.event_rank]
             code = binary("+", code, f"torch.zeros({', '.join(shape)})")

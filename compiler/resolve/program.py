@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePath
 
 from compiler.diagnostics import Diagnostics
@@ -51,7 +52,8 @@ def resolve(spec: nodes.Spec, diagnostics: Diagnostics) -> Program | None:
     scope.bound_later = {name.text: name.span for name in _names(blocks.model.body)}
     model = Body(expressions).resolve(blocks.model.body, scope)
     scope.bound_later = {name.text: name.span for name in _names(predict)}
-    predicted = Body(expressions, predicting=True).resolve(predict, _predict_scope(scope))
+    with _as_posterior(scope):
+        predicted = Body(expressions, predicting=True).resolve(predict, _predict_scope(scope))
 
     program = Program(
         name=_model_name(blocks.model, diagnostics.path),
@@ -126,6 +128,17 @@ def _as_declared(
         )
         return None
     return with_axes(value, named)
+
+
+@contextmanager
+def _as_posterior(scope: Scope) -> Iterator[None]:
+    """Let recorded values be random while inside: `predict` gets one for each posterior draw."""
+    fixed = [symbol for symbol in scope.of_kind("record") if not symbol.type.random]
+    for symbol in fixed:
+        symbol.type = symbol.type.model_copy(update={"random": True})
+    yield
+    for symbol in fixed:
+        symbol.type = symbol.type.model_copy(update={"random": False})
 
 
 def _predict_scope(scope: Scope) -> Scope:

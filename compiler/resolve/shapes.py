@@ -56,13 +56,30 @@ class Sizes:
         """Return the position in `result` of each axis of `operand`, in order.
 
         Names decide, the first fitting position wins: a vector goes with the rows of a square
-        matrix. None where `operand` is no subsequence of `result`.
+        matrix. An axis goes with one that may turn out to be of another size only where it goes
+        with no other. None where `operand` is no subsequence of `result`.
         """
+        certain = self._positions(operand, result, self._alike)
+        if certain is not None:
+            return certain
+        return self._positions(operand, result, lambda a, b: self.unify(a, b) is not None)
+
+    def _alike(self, a: Axis, b: Axis) -> bool:
+        """Tell whether two axes are certain to have one size."""
+        return a == b or (
+            self.unify(a, b) is not None
+            and all(axis in self.literal for axis in (a, b) if isinstance(axis, str))
+        )
+
+    @staticmethod
+    def _positions(
+        operand: Axes, result: Axes, goes: Callable[[Axis, Axis], bool]
+    ) -> tuple[int, ...] | None:
         positions: list[int] = []
         start = 0
         for axis in operand:
             for position in range(start, len(result)):
-                if self.unify(axis, result[position]) is not None:
+                if goes(axis, result[position]):
                     positions.append(position)
                     start = position + 1
                     break
@@ -105,7 +122,7 @@ def _dot(axes: Sequence[Axes], sizes: Sizes) -> Axes:
             f"the last dims of {shown(x)} and {shown(y)} differ",
             "`dot(x, y)` multiplies and sums over the last dim, which both must have",
         )
-    return sizes.join(x, y)[:-1]
+    return sizes.join(x[:-1], y[:-1])
 
 
 def _matmul(axes: Sequence[Axes], sizes: Sizes) -> Axes:

@@ -116,7 +116,7 @@ class Meaning:
             if row.parameter(name).constraint == "size":
                 arguments[name] = int(self._at(argument, entry))
                 continue
-            arguments[name] = self._spread(argument, (*left, *own), entry)
+            arguments[name] = self._spread(argument, (*left, *own), entry, last=rank)
         if site.noncentered:
             return self._base_density(site, arguments, value)
         shape = [self._length(axis) for axis in left]
@@ -192,9 +192,9 @@ class Meaning:
         given = [self._at(argument, entry, local) for argument in expr.arguments]
         given = [x.to(torch.get_default_dtype()) for x in given]
 
-        def meet(axes: tuple[Axis, ...]) -> list[Tensor]:
+        def meet(axes: tuple[Axis, ...], last: int = 0) -> list[Tensor]:
             pairs = zip(expr.arguments, given, strict=True)
-            return [self._insert(argument, x, axes) for argument, x in pairs]
+            return [self._insert(argument, x, axes, last) for argument, x in pairs]
 
         event = expr.type.event
         match row.shape:
@@ -208,7 +208,7 @@ class Meaning:
                     return _fill(row.template.replace("{axes}", str(option.value)), given)
                 return _fill(row.template.replace("{axes}", "-1"), [given[0].flatten()])
             case "dot":
-                x, y = meet(max((a.type.event for a in expr.arguments), key=len))
+                x, y = meet((*event, expr.arguments[0].type.event[-1]), last=1)
                 return (x * y).sum(-1)
             case "matmul":
                 return given[0] @ given[1]
@@ -239,14 +239,23 @@ class Meaning:
     def _length(self, axis: Axis) -> int:
         return axis if isinstance(axis, int) else self._lengths[axis]
 
-    def _spread(self, expr: Expression, event: tuple[Axis, ...], entry: Entry) -> Tensor:
-        return self._insert(expr, self._at(expr, entry), event).to(torch.get_default_dtype())
+    def _spread(
+        self, expr: Expression, event: tuple[Axis, ...], entry: Entry, last: int = 0
+    ) -> Tensor:
+        value = self._at(expr, entry).to(torch.get_default_dtype())
+        return self._insert(expr, value, event, last)
 
-    def _insert(self, expr: Expression, value: Tensor, event: tuple[Axis, ...]) -> Tensor:
-        """Put axes of size one into a value, so that its axes meet those of the same names."""
-        positions = self._sizes.align(expr.type.event, event)
+    def _insert(
+        self, expr: Expression, value: Tensor, event: tuple[Axis, ...], last: int = 0
+    ) -> Tensor:
+        """Put axes of size one into a value, so that its axes meet those of the same names.
+
+        The `last` axes of the value meet the last ones, whatever they are called.
+        """
+        own = expr.type.event
+        positions = self._sizes.align(own[: len(own) - last], event[: len(event) - last])
         assert positions is not None
-        for position in range(len(event)):
+        for position in range(len(event) - last):
             if position not in positions:
                 value = value.unsqueeze(position)
         return value

@@ -54,8 +54,9 @@ class Writer:
         return tuple(axis for axis in value.axes if axis not in self.plates)
 
     def names(self, dims: Dims) -> list[str]:
-        """Return the names of values of exactly these dims."""
-        return [value.name for value in self.values if self.seen(value) == dims]
+        """Return the names of values of exactly these dims, those of the model more often."""
+        found = [value.name for value in self.values if self.seen(value) == dims]
+        return found + 2 * [name for name in found if name[-1].isdigit()]
 
     def positive(self, dims: Dims, depth: int) -> str:
         """Return a positive expression of these dims, or of a single number."""

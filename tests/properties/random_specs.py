@@ -168,7 +168,8 @@ class _Spec:
         if kind == "minibatch":
             self._local = self._latents[before:]
             del self._latents[before:]
-        lines.append(f"y ~ Normal({inner.value((), 3)}, {inner.positive((), 2)})")
+        loc = f"{inner.value((), 3)} + {inner.value((), 4)} + {inner.value((), 4)}"
+        lines.append(f"y ~ Normal({loc}, {inner.positive((), 2)})")
         small = " minibatch 2" if kind == "minibatch" else ""
         return [f"plate obs{small} {{", *(f"  {line}" for line in lines), "}"]
 

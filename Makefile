@@ -29,6 +29,8 @@ check: $(VENV)/.dev ## Lint, check the formatting and the types
 docs: $(VENV)/.dev ## Write the generated reference pages anew
 	$(BIN)/python -m compiler.tables.reference
 	$(BIN)/python -m compiler.tables.guide_reference
+	$(BIN)/python -m compiler.tables.function_reference
+	$(BIN)/python -m compiler.diagnostics.reference
 	$(BIN)/python -m compiler.diagnostics.reference
 	$(BIN)/python -m compiler.cli.reference
 

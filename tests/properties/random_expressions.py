@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from hypothesis import strategies as st
 
 Dims = tuple[str, ...]
-Draw = Callable[[st.SearchStrategy[str]], str]
+Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 VECTORS = ("group", "pred", "k")
 """Dims that expressions may have as axes; `k` has the size 2, the others come from data."""
@@ -65,8 +66,12 @@ class Writer:
         chosen = self.one_of([*options, ""]) if depth else self.one_of(options)
         if chosen:
             return chosen
-        function = self.one_of(["softplus", "cosh", "1 + square"])
-        return f"{function}({self.value(dims, depth - 1)})"
+        before, after = self.draw(
+            st.sampled_from(
+                [("exp(tanh(", "))"), ("softplus(sin(", "))"), ("(0.5 + sigmoid(", "))")]
+            )
+        )
+        return f"{before}{self.value(dims, depth - 1)}{after}"
 
     def value(self, dims: Dims, depth: int) -> str:
         """Return an expression of these dims, of moderate size whatever the values."""

@@ -31,7 +31,6 @@ docs: $(VENV)/.dev ## Write the generated reference pages anew
 	$(BIN)/python -m compiler.tables.guide_reference
 	$(BIN)/python -m compiler.tables.function_reference
 	$(BIN)/python -m compiler.diagnostics.reference
-	$(BIN)/python -m compiler.diagnostics.reference
 	$(BIN)/python -m compiler.cli.reference
 
 clean: ## Remove the environment and all caches

@@ -52,7 +52,7 @@ def check_handled_once(program: Program, diagnostics: Diagnostics) -> None:
                 diagnostics.report(
                     "PPL050",
                     site.location.span,
-                    f"Nothing in the guide `{guide.name}` handles the discrete `{site.name}`",
+                    f"nothing in the guide `{guide.name}` handles the discrete `{site.name}`",
                     "add `marginalize` to its draw, or write `part labels = "
                     f"AutoDiscreteParallel({site.name})`",
                     [(f"the guide `{guide.name}` is here", guide.location.span)],
@@ -85,7 +85,7 @@ def check_enumeration_size(program: Program, diagnostics: Diagnostics) -> None:
             diagnostics.report(
                 "PPL053",
                 site.location.span,
-                f"Summing out {names}{where} takes some {total:,} terms a step; "
+                f"summing out {names}{where} takes some {total:,} terms a step; "
                 f"more than {ENUMERATION_BUDGET:,} are not allowed",
                 "use fewer classes, minibatch the plate, or draw the sites independently",
             )

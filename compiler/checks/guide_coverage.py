@@ -20,7 +20,7 @@ def check_coverage(program: Program, diagnostics: Diagnostics) -> None:
             diagnostics.report(
                 "PPL060",
                 guide.location.span,
-                f"No part of the guide `{guide.name}` covers {names}",
+                f"no part of the guide `{guide.name}` covers {names}",
                 "add it to a part, or write `part rest = AutoNormal(*)`"
                 if len(left) == 1
                 else "add them to a part, or write `part rest = AutoNormal(*)`",
@@ -39,7 +39,7 @@ def check_overlap(program: Program, diagnostics: Diagnostics) -> None:
                     diagnostics.report(
                         "PPL061",
                         part.location.span,
-                        f"Parts `{first.name}` and `{part.name}` both cover `{name}`",
+                        f"parts `{first.name}` and `{part.name}` both cover `{name}`",
                         f"take `{name}` out of one of them",
                         [(f"part `{first.name}` is here", first.location.span)],
                     )

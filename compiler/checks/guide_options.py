@@ -19,7 +19,7 @@ def check_rank(program: Program, diagnostics: Diagnostics) -> None:
             diagnostics.report(
                 "PPL066",
                 part.location.span,
-                f"The rank {rank} is not below {dimension}, the dimension of part `{part.name}`",
+                f"the rank {rank} is not below {dimension}, the dimension of part `{part.name}`",
                 f"write a rank below {dimension}, or take AutoMultivariateNormal",
             )
 
@@ -36,14 +36,14 @@ def check_flow(program: Program, diagnostics: Diagnostics) -> None:
             diagnostics.report(
                 "PPL065",
                 part.location.span,
-                f"The flow `{flow.name}` has no hidden layers",
+                f"the flow `{flow.name}` has no hidden layers",
                 f"leave `hidden` out, or take one of {with_networks}",
             )
         if dimension is not None and dimension < flow.least_dimension:
             diagnostics.report(
                 "PPL066",
                 part.location.span,
-                f"The flow `{flow.name}` needs {flow.least_dimension} dimensions; part "
+                f"the flow `{flow.name}` needs {flow.least_dimension} dimensions; part "
                 f"`{part.name}` has {dimension}",
                 "take another flow, or AutoNormal",
             )

@@ -52,6 +52,6 @@ def _trouble(program: Program, guide: Guide, site: Site) -> tuple[str, str] | No
     if not left:
         return None
     return (
-        f"The init value of the noncentered `{name}` needs one for {', '.join(left)}, too",
+        f"the init value of the noncentered `{name}` needs one for {', '.join(left)}, too",
         f"add `at {{ … }}` values for {', '.join(left)}, or leave out that of `{name}`",
     )

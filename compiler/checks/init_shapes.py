@@ -23,7 +23,7 @@ def check_shapes(program: Program, diagnostics: Diagnostics) -> None:
             diagnostics.report(
                 "PPL072",
                 value.location.span,
-                f"The init value of `{site.name}` {_shape(given)}, but the site {_shape(whole)}",
+                f"the init value of `{site.name}` {_shape(given)}, but the site {_shape(whole)}",
                 "write one number for all entries, or a value for each",
                 [(f"`{site.name}` is drawn here", site.location.span)],
             )
@@ -33,7 +33,7 @@ def check_shapes(program: Program, diagnostics: Diagnostics) -> None:
                 diagnostics.report(
                     "PPL072",
                     value.location.span,
-                    f"The init value of `{site.name}` varies along `{plates[0]}`, which is "
+                    f"the init value of `{site.name}` varies along `{plates[0]}`, which is "
                     "minibatched",
                     "write one value for all entries of that plate",
                 )

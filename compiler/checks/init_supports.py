@@ -28,7 +28,7 @@ def check_values(program: Program, diagnostics: Diagnostics) -> None:
             diagnostics.report(
                 "PPL073",
                 value.location.span,
-                f"The init value of `{site.name}` {message}",
+                f"the init value of `{site.name}` {message}",
                 remedy,
                 [(f"`{site.name}` is drawn here", site.location.span)],
             )

@@ -85,7 +85,7 @@ def _optimizer(value: nodes.Expr, diagnostics: Diagnostics) -> FitSettings:
         diagnostics.report(
             "PPL081",
             name.span,
-            f"There is no optimizer `{name.text}`",
+            f"there is no optimizer `{name.text}`",
             f"did you mean `{guess}`?" if guess else f"there are {', '.join(OPTIMIZERS)}",
         )
         return {}
@@ -93,7 +93,7 @@ def _optimizer(value: nodes.Expr, diagnostics: Diagnostics) -> FitSettings:
         diagnostics.report(
             "PPL081",
             arguments[0].span,
-            f"The options of {row.name} have to be named",
+            f"the options of {row.name} have to be named",
             f"write `{row.name}(lr = 0.01)`",
         )
     options = resolve_options(

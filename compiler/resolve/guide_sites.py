@@ -93,7 +93,7 @@ class GuideSites:
             name.span,
             f"`{name.text}` is {kind}, not a latent site"
             if kind
-            else f"The model has no latent site `{name.text}`",
+            else f"the model has no latent site `{name.text}`",
             f"did you mean `{guess}`?"
             if guess
             else f"the latent sites are {latents}"
@@ -110,7 +110,7 @@ def one_star(parts: Sequence[nodes.Part], diagnostics: Diagnostics) -> nodes.Par
         diagnostics.report(
             "PPL063",
             part.span,
-            "A second `*` in one guide",
+            "a second `*` in one guide",
             "name the sites of one of the two parts",
             [(f"part `{stars[0].name.text}` has the first", stars[0].span)],
         )

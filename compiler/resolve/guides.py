@@ -50,7 +50,7 @@ def resolve_guides(
             diagnostics.report(
                 "PPL011",
                 block.name.span if block.name else block.span,
-                f"There is already a guide `{name}`",
+                f"there is already a guide `{name}`",
                 "give one of the two another name: `guide quick { … }`",
                 [("the first is here", first.span)],
             )
@@ -107,7 +107,7 @@ class _GuideResolver:
             self._diagnostics.report(
                 "PPL011",
                 extra.span,
-                "A second `default init` in one guide",
+                "a second `default init` in one guide",
                 "keep one of the two",
                 [("the first is here", defaults[0].span)],
             )
@@ -135,7 +135,7 @@ class _GuideResolver:
                 self._diagnostics.report(
                     "PPL071",
                     given.name.span,
-                    f"No part of the guide covers a site `{given.name.text}`",
+                    f"no part of the guide covers a site `{given.name.text}`",
                     f"did you mean `{guess}`?" if guess else "give values for its latent sites",
                 )
         values = resolve_values(self._default, self._expressions, self._diagnostics)
@@ -170,7 +170,7 @@ class _GuideResolver:
             self._diagnostics.report(
                 "PPL011",
                 extra.span,
-                f"Part `{part.name.text}` has a second `init`",
+                f"part `{part.name.text}` has a second `init`",
                 "write one: `init median at { site = value }`",
                 [("the first is here", inits[0].span)],
             )
@@ -187,7 +187,7 @@ class _GuideResolver:
             self._diagnostics.report(
                 "PPL064",
                 part.family.span,
-                f"There is no guide family `{written}`",
+                f"there is no guide family `{written}`",
                 f"did you mean `{guess}`?" if guess else f"there are {', '.join(FAMILIES)}",
             )
             return {}
@@ -208,14 +208,14 @@ class _GuideResolver:
                 self._diagnostics.report(
                     "PPL074",
                     option.span,
-                    "A callable part takes no `init`",
+                    "a callable part takes no `init`",
                     "initialise its parameters in the function itself",
                 )
             elif option.name.text != "median":
                 self._diagnostics.report(
                     "PPL065",
                     option.name.span,
-                    f"A callable part has no option `{option.name.text}`",
+                    f"a callable part has no option `{option.name.text}`",
                     'it has `median = "module:function"`',
                 )
             elif told_twice(option.name, seen, self._diagnostics, "PPL065"):

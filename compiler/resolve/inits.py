@@ -66,7 +66,7 @@ def _tell_unknown(name: nodes.Name, diagnostics: Diagnostics) -> None:
     diagnostics.report(
         "PPL070",
         name.span,
-        f"There is no init strategy `{name.text}`",
+        f"there is no init strategy `{name.text}`",
         f"did you mean `{guess}`?" if guess else f"there are {', '.join(INITS)}",
     )
 

@@ -125,7 +125,7 @@ def test_a_noncentered_value_needs_those_of_its_parents() -> None:
     ((code, message, remedy),) = told(SCHOOLS, values("theta = 1, tau = 1"))
     assert (code, message) == (
         "PPL075",
-        "The init value of the noncentered `theta` needs one for `mu`, too",
+        "the init value of the noncentered `theta` needs one for `mu`, too",
     )
     assert remedy == "add `at { … }` values for `mu`, or leave out that of `theta`"
     assert codes(SCHOOLS, values("theta = 1, tau = 1, mu = 0")) == []
@@ -142,7 +142,7 @@ def test_parents_of_a_noncentered_site_are_found_through_assignments() -> None:
 
 def test_a_latent_that_is_not_covered_is_told_once_for_the_guide() -> None:
     ((_, message, _),) = told(LINEAR, guide())
-    assert message == "No part of the guide `default` covers `mu`, `sigma`"
+    assert message == "no part of the guide `default` covers `mu`, `sigma`"
 
 
 def test_mistakes_of_several_guides_are_told_together() -> None:
@@ -190,7 +190,7 @@ model {
     ((code, message, _),) = told(spec)
     assert code == "PPL053"
     assert message == (
-        "Summing out `a`, `b` at `y` takes some 16,000,000 terms a step; more than 10,000,000 "
+        "summing out `a`, `b` at `y` takes some 16,000,000 terms a step; more than 10,000,000 "
         "are not allowed"
     )
     apart = spec.replace("a + b", "a").replace("1)\n  }", "1)\n    factor f = 0 * b\n  }")

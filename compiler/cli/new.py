@@ -17,13 +17,13 @@ _STARTER = """\
 data {{
   dim obs, group
   x[obs] : real
-  g[obs] : index(group)          # strings, or whole numbers from 0
+  g[obs] : index(group)  # strings, or whole numbers from 0
   y[obs] : real
 }}
 
 model {name} {{
-  mu    ~ Normal(0, 5)
-  tau   ~ HalfNormal(1)
+  mu ~ Normal(0, 5)
+  tau ~ HalfNormal(1)
   slope ~ Normal(0, 1)
   sigma ~ HalfNormal(1)
   plate group {{
@@ -41,8 +41,7 @@ predict {{
 }}
 
 guide {{
-  part globals = AutoMultivariateNormal(mu, tau, slope, sigma)
-  part groups  = AutoNormal(*)   # every latent not named elsewhere
+  part all = AutoMultivariateNormal(*)  # every latent not named elsewhere
 }}
 
 fit {{

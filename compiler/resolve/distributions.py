@@ -122,6 +122,10 @@ def _shaped(
     except ShapeProblem as problem:
         scope.diagnostics.report("PPL036", call.span, problem.message, problem.remedy)
         return None
+    known = {
+        letter: expressions.sizes.literal.get(axis) if isinstance(axis, str) else axis
+        for letter, axis in letters.items()
+    }
     literals = {
         **{
             p.name: p.default
@@ -129,6 +133,7 @@ def _shaped(
             if p.default is not None and p.name not in arguments
         },
         **{n: float(a.value) for n, a in arguments.items() if isinstance(a, Constant)},
+        **{letter: float(size) for letter, size in known.items() if size is not None},
     }
     return ResolvedDistribution(
         row=row,

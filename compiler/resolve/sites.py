@@ -9,7 +9,7 @@ from compiler.resolve.distributions import ResolvedDistribution, resolve_distrib
 from compiler.resolve.expressions import Expressions
 from compiler.resolve.modifiers import Modifiers, resolve_modifiers
 from compiler.resolve.scope import Scope, Symbol
-from compiler.resolve.shapes import shown
+from compiler.resolve.shapes import Sizes, shown
 from grammar import nodes
 
 
@@ -56,7 +56,11 @@ def resolve_site(
         if not observed:
             _define_failed(statement.name, scope)
         return None
-    if data is not None and observed and not _data_fits(statement, data, resolved, scope):
+    if (
+        data is not None
+        and observed
+        and not _data_fits(statement, data, resolved, expressions.sizes, scope)
+    ):
         return None
     site = Site(
         name=name,
@@ -247,7 +251,11 @@ def _observed_event(
 
 
 def _data_fits(
-    statement: nodes.Sample, data: Symbol, resolved: ResolvedDistribution, scope: Scope
+    statement: nodes.Sample,
+    data: Symbol,
+    resolved: ResolvedDistribution,
+    sizes: Sizes,
+    scope: Scope,
 ) -> bool:
     """Tell where the declared type of the data allows what the distribution cannot produce."""
     name, row = statement.name.text, resolved.row
@@ -259,6 +267,10 @@ def _data_fits(
         remedy = f"declare `{name} : {_declaration(support)}`"
     elif support.kind not in ("real", "integer", "boolean"):
         return True
+    elif resolved.index_of is not None and not _is_index(data.type, resolved.index_of, sizes):
+        dim = resolved.index_of
+        message = f"{row.name} produces indices into `{dim}`, which `{name}` is not declared to be"
+        remedy = f"declare `{name} : index({dim})`, or `index({dim}, base = 1)`"
     elif _beyond(declared, support) and not (
         data.type.index_of is not None and data.type.index_of == resolved.index_of
     ):
@@ -275,6 +287,17 @@ def _data_fits(
         [(f"`{name}` is declared here", data.span)],
     )
     return False
+
+
+def _is_index(declared: ValueType, dim: Axis, sizes: Sizes) -> bool:
+    """Tell whether data is declared to hold indices into a dim, or whole numbers that all are."""
+    if declared.index_of is not None:
+        return declared.index_of == dim
+    size = sizes.literal.get(dim) if isinstance(dim, str) else dim
+    low, high = declared.support.lower, declared.support.upper
+    if size is None or low is None or high is None:
+        return False
+    return low >= 0 and high < size
 
 
 def _beyond(declared: Support, support: Support) -> bool:

@@ -13,7 +13,7 @@ _BATCHES = 20
 _DRIFT_WINDOW = (0.4, 0.8)
 _DRIFT_LIMIT = 0.5
 _ERRORS_ALLOWED = 2.0
-_NOISE_ALLOWED = 50.0
+_NOISE_ALLOWED = 10.0
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ class Scope:
                 "PPL011",
                 name.span,
                 f"`{name.text}` is already {KIND_WORDS[before.kind]}",
-                "names are unique over the whole spec; choose another",
+                self._other_name(name.text, kind, before.kind),
                 [(f"`{name.text}` is defined here", before.span)],
             )
         elif kind == "function" and (name.text in DISTRIBUTIONS or name.text in FUNCTIONS):
@@ -120,8 +120,14 @@ class Scope:
                 f"`{name.text}` is the name of a {what} of the language",
                 "choose another name",
             )
-        self.symbols[name.text] = symbol
+        self.symbols.setdefault(name.text, symbol)
         return symbol
+
+    @staticmethod
+    def _other_name(name: str, kind: SymbolKind, before: SymbolKind) -> str:
+        if {kind, before} == {"dim", "data"}:
+            return f"call one `{name}_of`, and read its column with --map {name}_of={name}"
+        return "names are unique over the whole spec; choose another"
 
     def look_up(self, name: nodes.Name, wanted: tuple[SymbolKind, ...]) -> Symbol | None:
         """Return what a name stands for, marked as used; tell where there is nothing.

@@ -86,6 +86,14 @@ class Explainer:
         what, how = expected(accepted, self.parser)
         ends = _ENDS.get(token.type)
         continued = self.continued(offset)
+        if continued and token.type == "LBRACE" and continued[0] in ")]}":
+            return self.problem(
+                "unexpected",
+                "a `{` opens nothing here",
+                "write before it what it is: `plate dim { … }`, say",
+                offset,
+                offset + 1,
+            )
         if continued and ends:
             return self.problem(
                 "unfinished", f"nothing follows `{continued[0]}`", how, *continued.span()

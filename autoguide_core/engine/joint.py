@@ -6,11 +6,13 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import pyro.distributions as dist
 import torch
 from pyro import poutine
 from pyro.infer.mcmc.util import TraceEinsumEvaluator
 from pyro.infer.util import is_validation_enabled
 from pyro.poutine import Trace
+from pyro.poutine.messenger import Messenger
 
 from autoguide_core.engine.structure import Model, is_latent
 
@@ -52,6 +54,7 @@ def joint_trace(
     Returns:
         The trace and its log joint density in nats, a scalar.
     """
+    model = _Vectorisable()(model)
     if depth is not None:
         model = poutine.enum(model, first_available_dim=-1 - depth)
     trace = poutine.trace(model).get_trace(*args, **kwargs)
@@ -62,3 +65,23 @@ def joint_trace(
         warnings.simplefilter("ignore")
         evaluator = TraceEinsumEvaluator(trace, has_enumerable_sites=True, max_plate_nesting=depth)
         return trace, evaluator.log_prob(trace)
+
+
+class _Vectorisable(Messenger):
+    """Puts equal distributions in the place of those that ``vmap`` cannot batch."""
+
+    def _pyro_sample(self, msg: Any) -> None:
+        msg["fn"] = _vectorisable(msg["fn"])
+
+
+def _vectorisable(fn: Any) -> Any:
+    """``OrderedLogistic`` fills its probabilities in place, which no graph of it survives."""
+    if isinstance(fn, dist.Independent):
+        base = _vectorisable(fn.base_dist)
+        return fn if base is fn.base_dist else base.to_event(fn.reinterpreted_batch_ndims)
+    if isinstance(fn, dist.OrderedLogistic):
+        below = torch.sigmoid(fn.cutpoints - fn.predictor.unsqueeze(-1))
+        middle = below[..., 1:] - below[..., :-1]
+        probs = torch.cat([below[..., :1], middle, 1.0 - below[..., -1:]], -1)
+        return dist.Categorical(probs, validate_args=False)
+    return fn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -81,7 +82,7 @@ def replay_model(
             return log_p, {name: found[name] for name in kept}
 
         size = sum(
-            site["fn"].batch_shape.numel() if hasattr(site["fn"], "batch_shape") else 1
+            math.prod(getattr(site["fn"], "batch_shape", ()))  # not always a torch.Size
             for site in trace.nodes.values()
             if site["type"] == "sample"
         )

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from compiler.checks.discrete import check_enumerable, check_enumeration_size, check_handled_once
+from compiler.checks.discrete import (
+    check_enumerable,
+    check_enumerated_plates,
+    check_enumeration_size,
+    check_handled_once,
+)
 from compiler.checks.guide_coverage import check_alone, check_coverage, check_overlap
 from compiler.checks.guide_families import check_minibatched, check_supports
 from compiler.checks.guide_options import check_flow, check_rank
@@ -24,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     check_enumerable,
     check_handled_once,
     check_enumeration_size,
+    check_enumerated_plates,
     check_coverage,
     check_overlap,
     check_alone,

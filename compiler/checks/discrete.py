@@ -1,4 +1,4 @@
-"""Checks of discrete latents: each handled exactly once, enumerable, and not too many at a time."""
+"""Checks of discrete latents: handled exactly once, enumerable, in place, and not too many."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ from math import prod
 
 from compiler.diagnostics import Diagnostics
 from compiler.ir.guides import Part
-from compiler.ir.program import Program
-from compiler.ir.queries import known_size, minibatches, prerequisites, values_of
-from compiler.ir.statements import Site
+from compiler.ir.program import Program, statements
+from compiler.ir.queries import (
+    known_size,
+    minibatches,
+    plates_around,
+    prerequisites,
+    values_of,
+)
+from compiler.ir.statements import FactorTerm, Site
 from compiler.tables.distributions import DISTRIBUTIONS
 
 ENUMERATION_BUDGET = 10_000_000
@@ -89,6 +95,31 @@ def check_enumeration_size(program: Program, diagnostics: Diagnostics) -> None:
                 f"more than {ENUMERATION_BUDGET:,} are not allowed",
                 "use fewer classes, minibatch the plate, or draw the sites independently",
             )
+
+
+def check_enumerated_plates(program: Program, diagnostics: Diagnostics) -> None:
+    """PPL054: what depends on a site that is summed out stands in all of its plates."""
+    plates = plates_around(program)
+    enumerated = {site.name: site for site in _enumerated(program)}
+    for statement in statements(program.model):
+        if not isinstance(statement, Site | FactorTerm):
+            continue
+        around = plates.get(statement.name, ())
+        for other in prerequisites(program, values_of(statement)):
+            if other.name not in enumerated:
+                continue
+            left = [plate for plate in plates.get(other.name, ()) if plate not in around]
+            if left:
+                missing = " and ".join(f"`plate {plate}`" for plate in left)
+                diagnostics.report(
+                    "PPL054",
+                    statement.location.span,
+                    f"`{statement.name}` uses `{other.name}`, which is summed out for each entry "
+                    f"of {missing}, outside of it",
+                    f"put `{statement.name}` inside {missing}, too, with data that run over its "
+                    "dim",
+                    [(f"`{other.name}` is drawn here", other.location.span)],
+                )
 
 
 def _enumerated(program: Program) -> tuple[Site, ...]:

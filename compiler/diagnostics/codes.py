@@ -79,6 +79,7 @@ CODES: dict[str, Code] = _table(
     Code("PPL051", "discrete-twice", "A discrete latent that is marginalised and in the guide"),
     Code("PPL052", "discrete-class", "A discrete distribution that cannot be enumerated"),
     Code("PPL053", "enumeration-size", "An enumeration that is too large"),
+    Code("PPL054", "enumeration-plate", "A summed-out latent used outside its plates"),
     # 06x: guides
     Code("PPL060", "guide-uncovered", "A latent that no part of the guide covers"),
     Code("PPL061", "guide-overlap", "A latent that two parts of the guide cover"),

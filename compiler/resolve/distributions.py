@@ -270,4 +270,5 @@ def _form_violation(argument: Expression, constraint: str) -> tuple[str, str] | 
         "positive_definite": "build it from a Cholesky factor: `L @ transpose(L)`",
     }[constraint]
     name = argument.name if isinstance(argument, Reference) else "it"
-    return f"must be a {words}, but `{name}` need not be", help_words
+    article = "an" if words[0] in "aeio" else "a"
+    return f"must be {article} {words}, but `{name}` need not be", help_words

@@ -265,6 +265,10 @@ def _reparam(
     elif row.loc_scale is None or row.loc_scale.scale not in resolved.distribution.arguments:
         message = f"{row.name} has no location and scale to take apart"
         remedy = "use it with Normal, StudentT, Cauchy, Laplace and their like"
+        if row.loc_scale is not None:
+            scale = row.loc_scale.scale
+            message = f"`noncentered` needs the `{scale}` of {row.name}"
+            remedy = f"write `{row.name}(…, {scale} = …)`, such as `{scale} = tau * L`"
     if message:
         scope.diagnostics.report("PPL035", modifier.span, message, remedy)
         return False

@@ -149,7 +149,9 @@ def _latent_event(
                 "PPL021",
                 statement.span,
                 f"`{name}` is a single draw, but its arguments have {shown(resolved.left)}",
-                f"write `{name}{full} ~ …`, or draw it inside a plate",
+                "give what runs over part of a dim a dim of its own, in the data"
+                if ":" in full
+                else f"write `{name}{full} ~ …`, or draw it inside a plate",
             )
             return None
         return resolved.own

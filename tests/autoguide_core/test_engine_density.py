@@ -147,3 +147,14 @@ def test_density_without_a_mode_is_recognised() -> None:
     mode = find_mode(gradients, [torch.zeros(2, dtype=torch.float64)], lambda *_: None)
     assert mode is not None
     assert mode.fault is not None
+
+
+def test_ordered_outcomes_are_vectorised() -> None:
+    def ordinal() -> None:
+        cuts = pyro.sample("cuts", dist.LogNormal(0.0, 1.0).expand([2]).to_event(1)).cumsum(-1)
+        with pyro.plate("data", 3):
+            pyro.sample("y", dist.OrderedLogistic(Y, cuts), obs=torch.tensor([0, 1, 2]))
+
+    gradients = Gradients(LogDensity(ordinal), torch.zeros(2, dtype=torch.float64))
+    gradients.value_and_grad(torch.zeros(4, 2, dtype=torch.float64))
+    assert gradients.note is None

@@ -11,6 +11,7 @@ import torch
 from pyro import poutine
 
 from autoguide_core import AutoNormal, Draws, draw_posterior
+from autoguide_core.engine.structure import Model
 
 Y = torch.tensor([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]])
 
@@ -125,3 +126,25 @@ def test_enumerated_variables_are_left_out_or_drawn() -> None:
     expected = dist.Beta(5.0, 5.0).log_prob(p) + p.log() + 2.0 * (1.0 - p).log() + 3.0 * normal
     assert drawn.log_p is not None
     assert torch.allclose(drawn.log_p, expected)
+
+
+def ordinal() -> None:
+    cuts = pyro.sample("cuts", dist.LogNormal(0.0, 1.0).expand([2]).to_event(1)).cumsum(-1)
+    with pyro.plate("data", 3):
+        pyro.sample("y", dist.OrderedLogistic(Y[0], cuts), obs=torch.tensor([0, 1, 2]))
+
+
+def inflated() -> None:
+    gate = pyro.sample("gate", dist.Beta(2.0, 2.0))
+    with pyro.plate("data", 3):
+        pyro.sample("y", dist.ZeroInflatedPoisson(2.0, gate=gate), obs=Y[0])
+
+
+@pytest.mark.parametrize("model", [ordinal, inflated])
+def test_densities_of_distributions_that_are_awkward_to_vectorise(model: Model) -> None:
+    name = "cuts" if model is ordinal else "gate"
+    draws = draw_posterior(AutoNormal(model), model, num_draws=5)
+    assert draws.log_p is not None
+    for value, log_p in zip(draws.sites[name].double(), draws.log_p, strict=True):
+        trace = poutine.trace(poutine.condition(model, data={name: value})).get_trace()
+        assert float(log_p) == pytest.approx(float(trace.log_prob_sum()), abs=1e-5)

@@ -30,7 +30,7 @@ from compiler.ir import (
 )
 from compiler.ir.guides import OptionValue
 from compiler.ir.program import statements
-from compiler.resolve.python_paths import is_python_path
+from compiler.ir.python_paths import is_python_path
 from compiler.tables.distributions import DISTRIBUTIONS
 from compiler.tables.families import FAMILIES
 from compiler.tables.functions import FUNCTIONS, OPERATORS

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from compiler.emit.imports import Import
 from compiler.emit.names import read_by
 from compiler.ir import Function, Program
-from compiler.resolve.shapes import Sizes
+from compiler.ir.axes import Sizes
 
 
 @dataclass

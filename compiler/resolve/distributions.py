@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from compiler.diagnostics import did_you_mean
 from compiler.ir import Constant, Distribution, Expression, Items, Reference, Support
+from compiler.ir.axes import ShapeProblem
 from compiler.ir.types import Axis
 from compiler.resolve.expressions import Expressions, axis_of
 from compiler.resolve.scope import Scope
-from compiler.resolve.shapes import ShapeProblem
 from compiler.tables.distribution_row import DistributionRow, Parameter
 from compiler.tables.distributions import DISTRIBUTIONS
 from compiler.tables.foreign import distribution_hint

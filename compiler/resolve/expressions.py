@@ -7,11 +7,12 @@ from typing import Literal
 
 from compiler.diagnostics import did_you_mean
 from compiler.ir import Apply, Constant, Expression, Items, Reference, Support, ValueType
+from compiler.ir.axes import ShapeProblem, Sizes, shown
 from compiler.ir.expressions import ReferenceKind
 from compiler.ir.types import Axis
 from compiler.resolve.constants import constant
 from compiler.resolve.scope import KIND_WORDS, Scope, Symbol, SymbolKind
-from compiler.resolve.shapes import RULES, ShapeProblem, Sizes, shown
+from compiler.resolve.shapes import RULES
 from compiler.tables.distributions import DISTRIBUTIONS
 from compiler.tables.foreign import function_hint
 from compiler.tables.function_row import FunctionRow, hull

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from compiler.ir import Assignment, Expression, Function, Invoke, Location, ValueType
+from compiler.ir.axes import Sizes
 from compiler.resolve.expressions import Expressions
 from compiler.resolve.scope import Scope
-from compiler.resolve.shapes import Sizes
 from grammar import nodes
 
 

@@ -7,12 +7,12 @@ from collections.abc import Collection, Sequence
 from compiler.diagnostics import Diagnostics, did_you_mean
 from compiler.ir.guides import CallablePart, Guide, InitValue, OptionValue, Part
 from compiler.ir.program import Program
+from compiler.ir.python_paths import resolve_path
 from compiler.ir.types import Location
 from compiler.resolve.auto_guide import auto_guide
 from compiler.resolve.guide_sites import GuideSites, one_star
 from compiler.resolve.inits import DataExpressions, resolve_strategy, resolve_values
 from compiler.resolve.options import resolve_options, told_twice
-from compiler.resolve.python_paths import resolve_path
 from compiler.tables.families import FAMILIES, FOREIGN_FAMILIES
 from grammar import nodes
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from compiler.ir import Constant, Expression, IndexAt, Range, Reference, ValueType
+from compiler.ir.axes import ShapeProblem, shown
 from compiler.ir.types import Axis
 from compiler.resolve.constants import whole_number
 from compiler.resolve.scope import Scope
-from compiler.resolve.shapes import ShapeProblem, shown
 from grammar import nodes
 
 if TYPE_CHECKING:

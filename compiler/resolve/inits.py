@@ -7,9 +7,9 @@ from typing import Protocol
 from compiler.diagnostics import Diagnostics, did_you_mean
 from compiler.ir.expressions import Expression
 from compiler.ir.guides import InitValue, Strategy
+from compiler.ir.python_paths import resolve_path
 from compiler.ir.types import Location
 from compiler.resolve.options import resolve_options, told_twice
-from compiler.resolve.python_paths import resolve_path
 from compiler.tables.inits import FOREIGN_INITS, INITS, InitStrategy
 from grammar import nodes
 

@@ -14,11 +14,11 @@ from compiler.ir import (
     Statement,
     ValueType,
 )
+from compiler.ir.axes import shown
 from compiler.resolve.constants import whole_number
 from compiler.resolve.declarations import resolve_dims
 from compiler.resolve.expressions import Expressions, with_axes
 from compiler.resolve.scope import Scope
-from compiler.resolve.shapes import shown
 from compiler.resolve.sites import resolve_site
 from grammar import nodes
 

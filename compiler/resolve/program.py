@@ -9,6 +9,7 @@ from pathlib import PurePath
 
 from compiler.diagnostics import Diagnostics
 from compiler.ir import Derived, Expression, Location, Program
+from compiler.ir.axes import Sizes, shown
 from compiler.resolve.blocks import sort_blocks
 from compiler.resolve.clashes import tell_clashes
 from compiler.resolve.declarations import resolve_data, resolve_dims
@@ -19,7 +20,6 @@ from compiler.resolve.guides import resolve_guides
 from compiler.resolve.model import Body
 from compiler.resolve.plates import allot_plates
 from compiler.resolve.scope import Scope
-from compiler.resolve.shapes import Sizes, shown
 from compiler.resolve.unused import tell_unused
 from grammar import nodes
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from compiler.ir import Location, Site, Support, ValueType
+from compiler.ir.axes import Sizes, shown
 from compiler.ir.types import Axis
 from compiler.resolve.declarations import resolve_dims
 from compiler.resolve.distributions import ResolvedDistribution, resolve_distribution
 from compiler.resolve.expressions import Expressions
 from compiler.resolve.modifiers import Modifiers, resolve_modifiers
 from compiler.resolve.scope import Scope, Symbol
-from compiler.resolve.shapes import Sizes, shown
 from grammar import nodes
 
 

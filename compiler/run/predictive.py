@@ -22,6 +22,7 @@ from compiler.run.axes import (
     posterior_variables,
     predicted_variables,
 )
+from compiler.run.drawable import Drawable
 from compiler.run.module import EmittedModule
 
 _NUMBERS_PER_CHUNK = 8_000_000
@@ -64,7 +65,9 @@ class Predictor:
         """
 
         def prepare(chunk: Samples, wrap: Wrap) -> Model:
-            return wrap(poutine.condition(_Redraw(sites)(self._model), data=dict(chunk)))
+            return wrap(
+                poutine.condition(_Redraw(sites)(Drawable()(self._model)), data=dict(chunk))
+            )
 
         sites = {v.name: len(v.event) for v in observed_variables(self._program)}
         return self._run(prepare, self._given(draws, latents), sites, _value)
@@ -123,7 +126,9 @@ class Predictor:
         """
 
         def prepare(chunk: Samples, wrap: Wrap) -> Model:
-            return wrap(lambda: self._module.call("predict", {**self._environment, **chunk}))
+            return wrap(
+                Drawable()(lambda: self._module.call("predict", {**self._environment, **chunk}))
+            )
 
         given = {
             variable.name: self._beside(draws[variable.name], variable)

@@ -28,7 +28,7 @@ from compiler.ir import (
     Site,
     Statement,
 )
-from compiler.resolve.shapes import Sizes
+from compiler.ir.axes import Sizes
 from compiler.tables.distributions import DISTRIBUTIONS
 from compiler.tables.functions import FUNCTIONS, OPERATORS
 

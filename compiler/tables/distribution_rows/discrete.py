@@ -180,5 +180,6 @@ ROWS = (
         "the product over i with x[i] > 0 of x[i] B(concentration[i], x[i])",
         support=SupportRule("integer", lower=0, upper=Sum(("total_count",))),
         event_axes=("n",),
+        note="Pyro's own Predictive draws from it only where total_count is the same everywhere.",
     ),
 )

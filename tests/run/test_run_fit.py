@@ -196,3 +196,29 @@ def test_importing_the_public_module_does_not_import_torch(tmp_path):
     code = "import sys, pplc; pplc.loads(sys.argv[1]).check(); sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code, EIGHT_SCHOOLS], check=False)
     assert done.returncode == 0
+
+
+def test_counts_of_unlike_totals_are_drawn_anew():
+    spec = pplc.loads("""
+data {
+  dim plot
+  dim species = 3
+  n[plot, species] : int >= 0
+}
+derive {
+  total = sum(n, over = species)
+}
+model counts {
+  alpha[species] ~ Gamma(2, 1)
+  plate plot { n ~ DirichletMultinomial(alpha, total_count = total) }
+}
+predict {
+  plate plot { again ~ DirichletMultinomial(alpha, total_count = total) }
+}
+""")
+    n = np.array([[9, 1, 0], [20, 7, 3], [2, 2, 1], [0, 0, 0]])
+    fit = spec.fit({"n": n}, seed=1, **(QUICK | {"steps": 50, "draws": 200}))
+    for drawn in (fit.idata.posterior_predictive["n"], fit.idata.predictions["again"]):
+        assert (drawn.sum("species") == n.sum(1)).all()
+        assert (drawn >= 0).all()
+        assert drawn.std("draw").max() > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from autoguide_core.engine.checks import check_start
 from autoguide_core.engine.curvature import MAX_DIM, run_curvature
 from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.folding import flat_layout, is_joint_normal, is_laplace, only_part
+from autoguide_core.engine.full_data import full_data
 from autoguide_core.engine.isolation import StoreState, own_randomness, own_store
 from autoguide_core.engine.laplace import run_laplace
 from autoguide_core.engine.loop import Run, run_adam
@@ -94,15 +96,21 @@ def _run(
     part = only_part(guide)
     if settings.method != "adam":
         obstacle = _obstacle(part, structure)
-        if obstacle is None and is_laplace(guide):
-            return run_laplace(model, guide, args, kwargs, settings=settings, report=report)
+        if obstacle is None and is_laplace(part):
+            return run_laplace(model, part, args, kwargs, settings=settings, report=report)
         if obstacle is None:
             return run_curvature(model, part, args, kwargs, settings=settings, report=report)
         if settings.method == "curvature":
             raise FitError(f"method 'curvature' cannot be used: {obstacle}")
-    return run_adam(
+    run = run_adam(
         model, guide, args, kwargs, structure=structure, settings=settings, report=report
     )
+    if not is_laplace(part):
+        return run
+    with full_data():  # at the point that the steps have found
+        normal = part.laplace_approximation(*args, **kwargs)
+        normal(*args, **kwargs)
+    return replace(run, guide=normal)
 
 
 def _obstacle(part: Any, structure: Structure) -> str | None:

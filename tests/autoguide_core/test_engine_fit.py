@@ -16,6 +16,8 @@ from autoguide_core import (
     AutoDelta,
     AutoDiscreteParallel,
     AutoGuideList,
+    AutoLaplaceApproximation,
+    AutoLaplaceApproximation,
     AutoMultivariateNormal,
     AutoNormal,
     FitError,
@@ -286,3 +288,28 @@ def test_unknown_optimizer_option_is_told() -> None:
     settings = adam(optimizer_options={"learning_rate": 0.1})
     with pytest.raises(ValueError, match="Adam does not take these options"):
         fit(conjugate, AutoNormal(conjugate), (DATA,), settings=settings)
+
+
+def test_laplace_on_minibatches_ends_as_a_normal_on_all_data() -> None:
+    y = torch.linspace(-1.0, 3.0, 40)
+
+    def batched() -> None:
+        mu = pyro.sample("mu", dist.Normal(0.0, 10.0))
+        with pyro.plate("data", 40, subsample_size=10) as index:
+            pyro.sample("y", dist.Normal(mu, 1.0), obs=y[index])
+
+    guide = AutoGuideList(batched)
+    guide.append(AutoLaplaceApproximation(batched))
+    result = fit(batched, guide, settings=FitSettings(steps=200))
+    draws = draw_posterior(result, batched, num_draws=2000, seed=1).sites["mu"]
+    assert float(draws.std()) == pytest.approx(40**-0.5, rel=0.1)
+
+
+@pytest.mark.parametrize("method", ["auto", "adam"])
+def test_laplace_in_a_list_leaves_a_spread(method: str) -> None:
+    guide = AutoGuideList(conjugate)
+    guide.append(AutoLaplaceApproximation(conjugate))
+    result = fit(conjugate, guide, (DATA,), settings=FitSettings(steps=400, method=method))
+    draws = draw_posterior(result, conjugate, (DATA,), num_draws=2000).sites["mu"]
+    assert float(draws.mean()) == pytest.approx(float(DATA.sum()) / 5, abs=0.05)
+    assert float(draws.std()) == pytest.approx(math.sqrt(1 / 5), rel=0.1)

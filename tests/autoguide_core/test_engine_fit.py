@@ -17,7 +17,6 @@ from autoguide_core import (
     AutoDiscreteParallel,
     AutoGuideList,
     AutoLaplaceApproximation,
-    AutoLaplaceApproximation,
     AutoMultivariateNormal,
     AutoNormal,
     FitError,

@@ -27,8 +27,11 @@ _START_RADIUS = 2.0
 _MEAN_FIELD_STEPS = 1000
 _MEAN_FIELD_SCALE = 0.1
 _TRIAL_BATCHES = 16
+_TRIAL_STEPS = 500
+_CLEARLY_AHEAD = 2.0
 _STEPS_BY_GAP = ((0.005, 200), (0.05, 500))
 _GAP_LIMIT, _GAP_PER_DIM = 2.0, 0.25
+_NARROWER = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,9 @@ def run_curvature(
 ) -> Run:
     """Fit a joint normal guide in a space whitened by the posterior's curvature.
 
-    Where the mode is degenerate (a hierarchical scale that runs to zero, say), or a Gaussian at
-    the mode is a worse start than a mean-field fit, the mean-field fit's location and scale take
-    the mode's place. Where the start is a Gaussian within 0.05 (0.005) nats of the posterior
+    Where the mode is degenerate (a hierarchical scale that runs to zero, say), or some hundred
+    steps from a Gaussian at the mode, narrowed along curved ridges, come to less than steps from
+    a mean-field fit, the mean-field fit's location and scale take the mode's place. Where the start is a Gaussian within 0.05 (0.005) nats of the posterior
     already, 500 (200) steps are taken at most: large data bring posteriors of that kind.
 
     Args:
@@ -166,9 +169,28 @@ def _choose_start(search: Search, settings: FitSettings, report: Reporter) -> _S
         full_rank=False,
     )
     in_field = _try_out(search.gradients, by_scale(field.loc, torch.diagonal(field.factor)))
-    if at_mode is not None and at_mode.elbo >= in_field.elbo:
-        return at_mode
+    if mode is not None and mode.fault is None:
+        # Along a curved ridge a narrow Gaussian beats a wide one, and is free to grow.
+        narrow = [
+            _try_out(search.gradients, by_curvature(mode.point, mode.hessian / width**2))
+            for width in _NARROWER
+        ]
+        at_mode = max((start for start in (at_mode, *narrow) if start), key=lambda s: s.elbo)
+    if at_mode is not None:
+        ahead = _promise(in_field, search, settings, report)
+        if _promise(at_mode, search, settings, report) > ahead - _CLEARLY_AHEAD:
+            return at_mode  # it knows how the latents go together, which the mean field does not
     return replace(in_field, notes=(f"started from a mean-field fit: {reason}",))
+
+
+def _promise(start: _Start, search: Search, settings: FitSettings, report: Reporter) -> float:
+    """The ELBO that some hundred steps from a start come to, in nats."""
+    if not math.isfinite(start.elbo):
+        return -math.inf
+    short = replace(settings, steps=_TRIAL_STEPS, schedule="cosine", averaging=True)
+    phase = report.phase("comparing starts")
+    gaussian = fit_gaussian(search.gradients, start.whitening, short, phase)
+    return float(gaussian.elbo[-_TRIAL_STEPS // 10 :].mean())
 
 
 def _try_out(gradients: Gradients, whitening: Whitening) -> _Start:

@@ -15,11 +15,13 @@ _UNREADABLE = frozenset(["too-deep", "too-large", "encoding"])
 
 def read_file(path: Path, diagnostics: Diagnostics) -> str | None:
     """Return the text of a file, or None once it was reported why there is none."""
+    remedy = "give the path of a .ppl file"
     try:
         if path.is_dir():
             message = f"{path} is a folder"
         elif path.stat().st_size > MOST_BYTES:
             message = f"{path} is larger than {MOST_BYTES // 1_000_000} MB"
+            remedy = "a spec of that size is no spec: numbers belong in a data file"
         else:
             return decode(path.read_bytes(), diagnostics)
     except FileNotFoundError:
@@ -27,7 +29,7 @@ def read_file(path: Path, diagnostics: Diagnostics) -> str | None:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         message = f"{path} cannot be read: {(reason or 'unknown error').lower()}"
-    diagnostics.report("PPL002", None, message, "give the path of a .ppl file")
+    diagnostics.report("PPL002", None, message, remedy)
     return None
 
 

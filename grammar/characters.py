@@ -12,7 +12,7 @@ _PLAIN = {
     "²": "** 2", "³": "** 3", "√": "sqrt(…)", "∑": "sum(…)", "Σ": "sum(…)", "∞": "a bound left out",
     "¬": "not", "∧": "and", "∨": "or", "′": "a name without `′`",
     "\u00a0": "a plain blank", "\u2009": "a plain blank", "\u200b": "nothing", "\ufeff": "nothing",
-    "!": "not", "&": "and", "|": "or", "^": "**", "‘": '"', "’": '"', "'": '"', "`": '"',
+    "!": "not", "&": "and", "|": "or", "^": "**", "‘": '"', "’": '"', "'": '"',
 }  # fmt: skip
 _NOT_SIGNS = frozenset(["a plain blank", "nothing", "a bound left out", "a name without `′`"])
 

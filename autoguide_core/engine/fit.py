@@ -97,7 +97,8 @@ def _run(
     if settings.method != "adam":
         obstacle = _obstacle(part, structure)
         if obstacle is None and is_laplace(part):
-            return run_laplace(model, part, args, kwargs, settings=settings, report=report)
+            with full_data():  # a mode of minibatches would move with each of them
+                return run_laplace(model, part, args, kwargs, settings=settings, report=report)
         if obstacle is None:
             return run_curvature(model, part, args, kwargs, settings=settings, report=report)
         if settings.method == "curvature":
@@ -117,7 +118,7 @@ def _obstacle(part: Any, structure: Structure) -> str | None:
     """Why the methods that need the whole density do not apply, or None."""
     if not is_joint_normal(part) and not is_laplace(part):
         return "the guide is not one joint normal over all latent variables"
-    if structure.subsampled:
+    if structure.subsampled and not is_laplace(part):
         return f"plate {structure.subsampled[0]!r} draws minibatches"
     if set(flat_layout(part)) != set(structure.latents):
         return "the guide's normal does not hold all latent variables"

@@ -301,6 +301,8 @@ def test_laplace_on_minibatches_ends_as_a_normal_on_all_data() -> None:
     guide.append(AutoLaplaceApproximation(batched))
     result = fit(batched, guide, settings=FitSettings(steps=200))
     draws = draw_posterior(result, batched, num_draws=2000, seed=1).sites["mu"]
+    assert result.method == "laplace"
+    assert float(draws.mean()) == pytest.approx(1.0, abs=0.03)
     assert float(draws.std()) == pytest.approx(40**-0.5, rel=0.1)
 
 

@@ -95,8 +95,9 @@ def run_curvature(
 
     Where the mode is degenerate (a hierarchical scale that runs to zero, say), or some hundred
     steps from a Gaussian at the mode, narrowed along curved ridges, come to less than steps from
-    a mean-field fit, the mean-field fit's location and scale take the mode's place. Where the start is a Gaussian within 0.05 (0.005) nats of the posterior
-    already, 500 (200) steps are taken at most: large data bring posteriors of that kind.
+    a mean-field fit, the mean-field fit's location and scale take the mode's place. Where the
+    start is a Gaussian within 0.05 (0.005) nats of the posterior already, 500 (200) steps are
+    taken at most: large data bring posteriors of that kind.
 
     Args:
         model: The model, without subsampled plates.

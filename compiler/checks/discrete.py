@@ -69,6 +69,8 @@ def check_enumeration_size(program: Program, diagnostics: Diagnostics) -> None:
     """PPL053: the classes that meet in one draw, over its plates, are within a budget."""
     small = minibatches(program)
     enumerated = {site.name: site for site in _enumerated(program)}
+    if not enumerated:
+        return
     told: set[str] = set()
     for site in program.sites():
         parents = [
@@ -99,8 +101,10 @@ def check_enumeration_size(program: Program, diagnostics: Diagnostics) -> None:
 
 def check_enumerated_plates(program: Program, diagnostics: Diagnostics) -> None:
     """PPL054: what depends on a site that is summed out stands in all of its plates."""
-    plates = plates_around(program)
     enumerated = {site.name: site for site in _enumerated(program)}
+    if not enumerated:
+        return
+    plates = plates_around(program)
     for statement in statements(program.model):
         if not isinstance(statement, Site | FactorTerm):
             continue

@@ -122,9 +122,11 @@ def run_curvature(
         search.gradients, start.whitening, settings, report.phase("variational")
     )
     write_gaussian(guide, gaussian.loc, gaussian.factor)
-    if start.gap < _STEPS_BY_GAP[0][0]:
+    negligible = _STEPS_BY_GAP[0][0]
+    if start.gap < negligible:
         verdict = Verdict(
-            True, "converged: the posterior is within 0.005 nats of the Gaussian at its mode"
+            True,
+            f"converged: the posterior is within {negligible} nats of the Gaussian at its mode",
         )
     else:
         verdict = judge(gaussian.elbo, settings.tolerance, gaussian.drift, settings.steps)

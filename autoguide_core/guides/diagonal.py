@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pyro.distributions as dist
-import torch
-from pyro.distributions import constraints
-from pyro.nn.module import PyroParam
-from torch import Tensor, nn
+from torch import Tensor
 
-from autoguide_core.guides.continuous import AutoContinuous
-from autoguide_core.guides.normal import positive_init_scale
-from autoguide_core.initialization import InitStrategy, init_to_median
+from autoguide_core.guides.loc_scale import LocScaleGuide
 
 
-class AutoDiagonalNormal(AutoContinuous):
+class AutoDiagonalNormal(LocScaleGuide):
     """A Normal guide with a diagonal covariance over the packed unconstrained vector.
 
     It is the same family as `AutoNormal`, with two parameters in all instead of two a site.
@@ -30,28 +24,6 @@ class AutoDiagonalNormal(AutoContinuous):
         loc: The location, shape (D,).
         scale: Positive, shape (D,).
     """
-
-    scale_constraint = constraints.softplus_positive
-
-    def __init__(
-        self,
-        model: Callable[..., Any],
-        init_loc_fn: InitStrategy = init_to_median,
-        init_scale: float = 0.1,
-    ) -> None:
-        self._init_scale = positive_init_scale(init_scale)
-        super().__init__(model, init_loc_fn=init_loc_fn)
-
-    def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
-        super()._setup_prototype(*args, **kwargs)
-        loc = self._init_loc()
-        self.loc = nn.Parameter(loc)
-        self.scale = PyroParam(torch.full_like(loc, self._init_scale), self.scale_constraint)
-
-    def get_base_dist(self) -> Any:
-        """A standard Normal of event shape (D,)."""
-        loc = self.loc
-        return dist.Normal(torch.zeros_like(loc), torch.ones_like(loc)).to_event(1)
 
     def get_transform(self, *args: Any, **kwargs: Any) -> Any:
         """The elementwise affine transform by the location and the scale."""

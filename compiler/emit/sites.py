@@ -41,13 +41,9 @@ def site_lines(site: Site, program: Program, place: Place, read: frozenset[str])
     return [f"{site.name} = {call}" if site.name in read and not site.observed else call]
 
 
-def _own_rank(row: DistributionRow) -> int:
-    return row.event_rank
-
-
 def _left(site: Site) -> tuple[Axis, ...]:
     """Return the axes over which a site's draws are independent."""
-    rank = _own_rank(DISTRIBUTIONS[site.distribution.name])
+    rank = DISTRIBUTIONS[site.distribution.name].event_rank
     return site.event[: len(site.event) - rank]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,13 +15,17 @@ from autoguide_core.initialization import InitStrategy
 class AutoIAFNormal(AutoNormalizingFlow):
     """A guide made of inverse autoregressive flows (Kingma et al. 2016).
 
-    See https://arxiv.org/abs/1606.04934.
+    See https://arxiv.org/abs/1606.04934. Without ``init_loc_fn`` and ``init_scale`` the guide
+    starts near N(0, I); with one of them it starts like the other families, by an affine layer:
+    see `AutoNormalizingFlow`.
 
     Args:
         model: A Pyro model.
-        hidden_dim: The widths of the hidden layers of each flow; an int stands for one layer.
-        init_loc_fn: Has no effect; kept for compatibility.
+        hidden_dim: The widths of the hidden layers of each flow; an int stands for one layer. By
+            default there is one of width 3 D + 1.
+        init_loc_fn: The initialisation strategy of the affine layer's ``loc``.
         num_transforms: The number of flows in sequence.
+        init_scale: The initial ``scale`` of the affine layer.
         **init_transform_kwargs: Further arguments of
             `pyro.distributions.transforms.affine_autoregressive`.
     """
@@ -33,14 +36,10 @@ class AutoIAFNormal(AutoNormalizingFlow):
         hidden_dim: int | Sequence[int] | None = None,
         init_loc_fn: InitStrategy | None = None,
         num_transforms: int = 1,
+        *,
+        init_scale: float | None = None,
         **init_transform_kwargs: Any,
     ) -> None:
-        if init_loc_fn is not None:
-            warnings.warn(
-                "The init_loc_fn of AutoIAFNormal has no effect and will be removed.",
-                FutureWarning,
-                stacklevel=2,
-            )
         hidden_dims = [hidden_dim] if isinstance(hidden_dim, int) else hidden_dim
         super().__init__(
             model,
@@ -51,4 +50,6 @@ class AutoIAFNormal(AutoNormalizingFlow):
                 hidden_dims=hidden_dims,
                 **init_transform_kwargs,
             ),
+            init_loc_fn=init_loc_fn,
+            init_scale=init_scale,
         )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import pickle
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import torch
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
 from autoguide_core.guides.base import AutoGuide
-from autoguide_core.guides.draws import quantiles_of_draws
+from autoguide_core.guides.callable_draws import draw_in_turn, draw_many, score_draws
+from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, quantiles_of_draws
 from autoguide_core.initialization import Site
 
-# Calls of a guide function behind a quantile: it runs once a draw, which takes its time.
+# Calls behind a quantile of a function that must be called once a draw, which takes its time.
 NUM_CALLS = 1_000
 
 
@@ -58,20 +61,105 @@ class AutoCallable(AutoGuide):
     def quantiles(
         self, quantiles: Tensor | Iterable[float], *args: Any, **kwargs: Any
     ) -> dict[str, Tensor]:
-        """Posterior quantiles over `NUM_CALLS` calls; see `AutoGuide.quantiles`."""
-        draws = self.sample_posterior(NUM_CALLS, *args, **kwargs)
-        return {name: quantiles_of_draws(values, quantiles) for name, values in draws.items()}
+        """Posterior quantiles over draws; see `AutoGuide.quantiles`.
+
+        They are fewer (`NUM_CALLS`) where the function must be called once a draw.
+        """
+        levels = quantiles if isinstance(quantiles, Tensor) else list(quantiles)
+        with self._at_full_size(*args, **kwargs) as function:
+            together = draw_many(function, NUM_QUANTILE_DRAWS)
+            draws = together.values if together else draw_in_turn(function, NUM_CALLS)
+        return {name: quantiles_of_draws(values, levels) for name, values in draws.items()}
 
     def sample_posterior(self, num_samples: int, /, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        """Call the guide function ``num_samples`` times and stack what it returns.
+        """Draw from the guide function many times.
 
-        A hand-written function need not be able to draw in parallel, and its plates are its own:
-        where it subsamples, so do the draws.
+        The function runs once for all draws, inside a plate to the left of its own, if it gives
+        the same densities and results there as draw by draw, which is checked; if not, it is
+        called ``num_samples`` times. Its subsampled plates have their full size where it can run
+        so; where it cannot (it was given a minibatch, say), the draws are of its own size.
+
+        Args:
+            num_samples: The number of draws.
+            *args: Positional arguments of the model.
+            **kwargs: Keyword arguments of the model.
+
+        Returns:
+            For each sample site that is not auxiliary, and each other value that the function
+            returns, a tensor of shape (num_samples, *its shape).
         """
-        with torch.no_grad(), self._full_size_plates():
-            draws = [self(*args, **kwargs) for _ in range(num_samples)]
-        names = draws[0] if draws else {}
-        return {name: torch.stack([draw[name] for draw in draws]) for name in names}
+        with self._at_full_size(*args, **kwargs) as function:
+            together = draw_many(function, num_samples)
+            return together.values if together else draw_in_turn(function, num_samples)
+
+    def _score(self, draws: dict[str, Tensor], *args: Any, **kwargs: Any) -> Tensor:
+        """The log density of draws under the guide function, at all of its sites.
+
+        Args:
+            draws: For each sample site of the function a tensor of shape (S, *site shape).
+            *args: Positional arguments of the model.
+            **kwargs: Keyword arguments of the model.
+
+        Returns:
+            Shape (S,).
+
+        Raises:
+            ValueError: The function has a site, an auxiliary one usually, that ``draws`` lacks.
+        """
+        with self._at_full_size(*args, **kwargs) as function:
+            return score_draws(function, draws)
+
+    @contextmanager
+    def _at_full_size(self, *args: Any, **kwargs: Any) -> Iterator[Callable[[], dict[str, Tensor]]]:
+        """The guide with its arguments bound, inside `_full_size_plates`.
+
+        The list's plates have their full size too: the function may enter them.
+        """
+        root = self._root()
+        if root is not self:
+            root._ensure_prototype(*args, **kwargs)
+        with self._full_size_plates():
+            if root is not self:
+                root._create_plates(*args, **kwargs)
+            yield lambda: self(*args, **kwargs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        for key in ("_guide", "median"):
+            if key in state and not _can_be_pickled(state[key]):
+                warnings.warn(
+                    f"The function {state[key]!r} of an AutoCallable cannot be pickled, and is "
+                    "left out: the loaded guide will not have it. Define it at the top level of a "
+                    "module.",
+                    stacklevel=2,
+                )
+                state[key] = _NotSaved(repr(state[key]))
+        return state
+
+
+class _NotSaved:
+    """Stands for a function that could not be saved.
+
+    Args:
+        name: What the function was.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError(
+            f"This AutoCallable was loaded from a file, in which its function {self.name} could "
+            "not be saved: make the guide anew, and load its parameters."
+        )
+
+
+def _can_be_pickled(function: Any) -> bool:
+    try:
+        pickle.dumps(function)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return False
+    return True
 
 
 class _SharedPlates(Messenger):

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from autoguide_core.guides.base import AutoGuide, Model
+from autoguide_core.guides.discrete_checks import check_site, check_sources, check_table
 from autoguide_core.guides.finite import FiniteTable, finite_values, stripped
 from autoguide_core.guides.full_size import full_size_model
 from autoguide_core.guides.live import current_sites, support_sources
@@ -57,7 +58,7 @@ class AutoDiscreteParallel(AutoGuide):
         self._paths = {name: paths[name + "_probs"] for name in names}
         self._values: dict[str, Tensor] = {}
         for name, site in self._sites():
-            self._check_site(name, site)
+            check_site(site, self._masks[name])
             prior = stripped(site["fn"])
             family = _named_family(prior)
             if family is not None:
@@ -68,59 +69,26 @@ class AutoDiscreteParallel(AutoGuide):
             event_dim = 0 if family is dist.Bernoulli else 1
             probs = tile_to_full_size(site, probs.detach().clone(), event_dim)
             set_deep(self, self._paths[name], PyroParam(probs, constraint, event_dim))
-        self._find_moving_tables(args, kwargs)
-
-    def _check_site(self, name: str, site: Site) -> None:
-        strategy = site["infer"].get("enumerate", "parallel")
-        if strategy != "parallel":
-            raise NotImplementedError(
-                f"Expected sample site '{name}' to be configured for parallel enumeration, but it "
-                f"has infer={{'enumerate': {strategy!r}}}: remove that, or use TraceEnum_ELBO with "
-                "a guide of your own."
-            )
-        if self._masks[name].elements is not None:
-            raise ValueError(
-                f"Sample site '{name}' has a mask over single entries of its event, which are "
-                "summed over jointly. Put its entries into a pyro.plate instead of .to_event(), or "
-                "mask whole events."
-            )
-
-    def _find_moving_tables(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Record which tables must be compared with the model's at each call."""
-        sites = {name: site for name, site in self._sites() if name in self._values}
-        sources = support_sources(self._full_model(), sites, args, kwargs)
-        self._moving_tables = tuple(sources)
+        tables = {name: site for name, site in self._sites() if name in self._values}
+        sources = support_sources(self._full_model(), tables, args, kwargs)
         root = self._root()
-        latents = {name for guide in {root, self} for name, _ in guide._sites()}
-        for name, found in sources.items():
-            for source in sorted(found & latents):
-                raise ValueError(
-                    f"The values that sample site '{name}' can take depend on site '{source}': "
-                    f"AutoDiscreteParallel needs a support that does not move. Give '{name}' its "
-                    "largest support, with probability zero for what is not possible."
-                )
+        check_sources(sources, {name for guide in {root, self} for name, _ in guide._sites()})
+        self._moving_tables = tuple(sources)
 
     def _check_tables(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Check that moving supports are still those of the tables."""
+        """Check that supports which can change are still those of the tables."""
         if not self._moving_tables:
             return
-        root = self._root()
         now = current_sites(
             self._full_model(),
             args,
             kwargs,
             plates=self.plates,
-            values=root._emitted,
+            values=self._root()._emitted,
             unconstrained={},
         )
         for name in self._moving_tables:
-            values, expected = finite_values(now[name]), self._values[name]
-            if values.shape != expected.shape or not bool((values == expected).all()):
-                raise ValueError(
-                    f"Sample site '{name}' can take other values in this call than when the guide "
-                    f"was set up ({len(values)} against {len(expected)}): use a new guide for "
-                    "them, or one support for all calls."
-                )
+            check_table(now[name], self._values[name])
 
     def _posterior(self, name: str, site: Site) -> Any:
         """The guide's distribution of a site, of the sizes that the entered plates have."""

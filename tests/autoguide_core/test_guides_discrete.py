@@ -117,13 +117,13 @@ def test_counts_in_a_plate_have_the_exact_posterior_and_summaries():
 
 def batches(size=None, keep=None):
     keep = torch.ones(6, dtype=torch.bool) if keep is None else keep
-    with pyro.plate("rows", 2, dim=-2), pyro.plate("data", 6, subsample_size=size, dim=-1) as index:
-        with poutine.mask(mask=keep[index]):
-            a = pyro.sample("a", dist.Bernoulli(0.4))
-            n = pyro.sample("n", dist.Binomial(3, 0.4))
-            z = pyro.sample("z", dist.Bernoulli(0.5 * torch.ones(2)).to_event(1))
-            loc = a + n + z.sum(-1)
-            pyro.sample("y", dist.Normal(loc, 1.0), obs=index.float().expand(2, -1))
+    data = pyro.plate("data", 6, subsample_size=size, dim=-1)
+    with pyro.plate("rows", 2, dim=-2), data as index, poutine.mask(mask=keep[index]):
+        a = pyro.sample("a", dist.Bernoulli(0.4))
+        n = pyro.sample("n", dist.Binomial(3, 0.4))
+        z = pyro.sample("z", dist.Bernoulli(0.5 * torch.ones(2)).to_event(1))
+        loc = a + n + z.sum(-1)
+        pyro.sample("y", dist.Normal(loc, 1.0), obs=index.float().expand(2, -1))
 
 
 def test_subsampled_masked_sites_have_full_size_and_leave_masked_entries_alone():

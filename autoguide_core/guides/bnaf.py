@@ -20,8 +20,8 @@ class GatedBlockAutoregressive(BlockAutoregressive):
     """A block neural autoregressive transform onto the whole space, with an inverse.
 
     Without a residual path the range of the network is bounded, since tanh is: the flow would have
-    no tails, and no inverse beyond some distance. The gated path ``a x + (1 - a) f(x)`` of section
-    3.3 of the paper gives both. The inverse is found numerically, entry after entry.
+    no tails, and no inverse beyond some distance. The paper's gated residual path
+    ``a x + (1 - a) f(x)`` gives both. The inverse is found numerically.
 
     Args:
         input_dim: The length D of the vectors.
@@ -57,7 +57,7 @@ class AutoBNAFNormal(AutoNormalizingFlow):
 
     An affine layer with trainable ``loc`` and ``scale`` follows the flows, as in
     `AutoNormalizingFlow`. The score of the guide's latest draw is cheap. That of any other value
-    needs a numerical inverse, of about 10 D passes through the network.
+    needs a numerical inverse, of some 20 passes through the network.
 
     Args:
         model: A Pyro model.

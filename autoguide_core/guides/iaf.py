@@ -6,10 +6,39 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pyro.distributions.transforms import affine_autoregressive, iterated
+import torch
+from pyro.distributions.transforms import AffineAutoregressive, iterated
+from pyro.nn import AutoRegressiveNN
+from torch import Tensor
 
 from autoguide_core.guides.flow import AutoNormalizingFlow
 from autoguide_core.initialization import InitStrategy
+
+
+class TypedAffineAutoregressive(AffineAutoregressive):
+    """Pyro's transform, with an inverse that works in any dtype.
+
+    The inverse of Pyro's own starts at zeros of the default dtype, and so cannot score a given
+    value in a guide of another one.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # With stable=True the base class hides its methods behind attributes of the instance.
+        vars(self).pop("_inverse", None)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        """The vectors that the transform takes to ``y``; shape (..., D).
+
+        The image of an entry that is zero is its shift, in both variants of the transform.
+        """
+        entries = [torch.zeros_like(y[..., 0])] * y.shape[-1]
+        for index in self.arn.permutation:
+            shift = self._call(torch.stack(entries, dim=-1))[..., index]
+            entries[index] = (y[..., index] - shift) * torch.exp(
+                -self._cached_log_scale[..., index]
+            )
+        return torch.stack(entries, dim=-1)
 
 
 class AutoIAFNormal(AutoNormalizingFlow):
@@ -27,7 +56,7 @@ class AutoIAFNormal(AutoNormalizingFlow):
         num_transforms: The number of flows in sequence.
         init_scale: The initial ``scale`` of the affine layer.
         **init_transform_kwargs: Further arguments of
-            `pyro.distributions.transforms.affine_autoregressive`.
+            `pyro.distributions.transforms.AffineAutoregressive`.
     """
 
     def __init__(
@@ -46,10 +75,15 @@ class AutoIAFNormal(AutoNormalizingFlow):
             functools.partial(
                 iterated,
                 num_transforms,
-                affine_autoregressive,
+                _autoregressive,
                 hidden_dims=hidden_dims,
                 **init_transform_kwargs,
             ),
             init_loc_fn=init_loc_fn,
             init_scale=init_scale,
         )
+
+
+def _autoregressive(input_dim: int, hidden_dims: Sequence[int] | None, **options: Any) -> Any:
+    widths = [3 * input_dim + 1] if hidden_dims is None else list(hidden_dims)
+    return TypedAffineAutoregressive(AutoRegressiveNN(input_dim, widths), **options)

@@ -1,7 +1,8 @@
 """Numerical inverses of increasing triangular maps, of which flows are made.
 
 Entry ``i`` of such a map depends on the entries up to ``i`` of its argument only, and increases
-with entry ``i``. So the argument can be found one entry after another, each by a search on a line.
+with entry ``i``. So the argument can be found one entry after another, each by a search on a line,
+and mostly all entries can be found at once.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-# The bracket around an entry doubles, a root inside it is found to rounding error.
+_MAX_JOINT_STEPS = 50
 _MAX_DOUBLINGS = 100
 _MAX_STEPS = 100
 
@@ -21,8 +22,9 @@ def invert_triangular(
 ) -> Tensor:
     """Solve ``f(x) = target`` for an increasing triangular map.
 
-    Each entry is found by Newton's method inside a bracket, with a bisection wherever Newton's step
-    leaves the bracket or shrinks too slowly (Press et al., Numerical Recipes, section 9.4).
+    At first Newton steps are taken with the diagonal of the Jacobian alone, for all entries at
+    once. As soon as the entries before it are right, an entry takes plain Newton steps; some 10 to
+    20 steps serve in practice. Where they do not settle, the entries are found one by one.
 
     Args:
         value_and_slope: Gives f(x) and the diagonal of its Jacobian, each (..., D).
@@ -33,6 +35,25 @@ def invert_triangular(
 
     Raises:
         ValueError: A target lies outside the range of the map, or is not finite.
+    """
+    x = target.clone()
+    tolerance = 64 * torch.finfo(target.dtype).eps
+    for _ in range(_MAX_JOINT_STEPS):
+        value, slope = value_and_slope(x)
+        step = (target - value) / slope
+        x = x + step
+        if bool((step.abs() / (1 + x.abs()) <= tolerance).all()):  # not so where x is infinite
+            return x
+    return invert_entry_by_entry(value_and_slope, target)
+
+
+def invert_entry_by_entry(
+    value_and_slope: Callable[[Tensor], tuple[Tensor, Tensor]], target: Tensor
+) -> Tensor:
+    """As `invert_triangular`: slower, by some 20 D evaluations, but from any start.
+
+    Each entry is found by Newton's method inside a bracket, with a bisection wherever Newton's step
+    leaves the bracket or shrinks too slowly (Press et al., Numerical Recipes, section 9.4).
     """
     x = target.clone()
     for index in range(target.shape[-1]):

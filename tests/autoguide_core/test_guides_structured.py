@@ -449,6 +449,7 @@ def assorted():
             dist.LogNormal(x, 1.0), dist.transforms.AffineTransform(3.0, -1.0)
         ),
     )
+    pyro.sample("top", dist.Normal(x, 1.0))
     pyro.sample("p", dist.Dirichlet(torch.tensor([3.0, 1.0, 1.0])))
 
 
@@ -459,15 +460,21 @@ def square(deviation):
 @pytest.mark.parametrize("dependency", ["linear", square])
 def test_summaries_are_those_of_the_draws(dependency):
     dependencies = {"low": {"x": dependency}, "p": {"x": bend_two, "low": "linear"}}
+    dependencies["top"] = {"x": "linear", "low": "linear"}  # which x reaches in two ways
     guide = AutoStructured(assorted, dependencies=dependencies, init_scale=0.5)
     guide()
     perturb()
+    with torch.no_grad():
+        guide.deps.top.x.weight.fill_(-1.0)
+        guide.deps.top.low.weight.fill_(1.0)
+        if dependency == "linear":
+            guide.deps.low.x.weight.fill_(1.0)
     levels = [0.9, 0.05, 0.5]
     quantiles, draws = guide.quantiles(levels), guide.sample_posterior(20_000)
     for name, values in quantiles.items():
         empirical = torch.quantile(draws[name], torch.tensor(levels), dim=0)
         torch.testing.assert_close(values, empirical, rtol=0.1, atol=0.05)
-    for name in ("x", "low"):
+    for name in ("x", "low", "top"):
         torch.testing.assert_close(guide.median()[name], quantiles[name][2], rtol=0.05, atol=0.02)
     assert guide.median()["p"].sum().item() == pytest.approx(1.0)
 

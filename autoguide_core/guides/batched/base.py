@@ -213,9 +213,8 @@ class BatchedGuide(AutoGuide):
         draws = {}
         with torch.no_grad():
             for block in self._blocks:
-                padding = (1,) * (block.depth - len(block.shape))
-                posterior = self._posterior(block).expand((num_samples, *padding, *block.shape))
-                for name, value in block.unpack(posterior.sample()).items():
+                vectors = self._posterior(block).sample((num_samples,))
+                for name, value in block.unpack(vectors, num_leading=1).items():
                     draws[name] = biject_to(self._supports[name])(value)
         return {name: draws[name] for name, _ in self._sites()}
 

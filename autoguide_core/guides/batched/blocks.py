@@ -31,8 +31,8 @@ class Slot:
         name: The site's name.
         batch: The site's batch shape, every plate at its full size.
         event: The event shape of the site's unconstrained value.
-        inner: The batch dims, counted from the right of ``batch``, that belong to the vector: those
-            of plates that do not batch.
+        inner: The batch dims that belong to the vector, those of plates that do not batch: counted
+            from the right of ``batch``, and listed from there, so that entries are in row order.
     """
 
     name: str
@@ -53,11 +53,18 @@ class Slot:
             width += 1
         return value.flatten(-width) if width else value.unsqueeze(-1)
 
-    def unpack(self, part: Tensor) -> Tensor:
-        """The inverse of `pack`; batch dims that are missing on the left are taken for ones."""
-        missing = len(self.batch) + 1 - part.dim()
+    def unpack(self, part: Tensor, num_leading: int = 0) -> Tensor:
+        """The inverse of `pack`.
+
+        Args:
+            part: Shape (*lead, ..., width), where batch dims that are missing on the left are taken
+                for ones.
+            num_leading: How many dims ``lead`` are not the model's.
+        """
+        missing = len(self.batch) + 1 + num_leading - part.dim()
         sizes = [self.batch[dim] for dim in reversed(self.inner)]
-        value = part.reshape((1,) * missing + part.shape[:-1] + (*sizes, *self.event))
+        lead, batch = part.shape[:num_leading], part.shape[num_leading:-1]
+        value = part.reshape((*lead, *(1,) * missing, *batch, *sizes, *self.event))
         width = len(self.event) + len(self.inner)
         for dim in reversed(self.inner):
             width -= 1
@@ -86,11 +93,6 @@ class Block:
         """The length d of each vector."""
         return sum(slot.width for slot in self.slots)
 
-    @property
-    def depth(self) -> int:
-        """The most batch dims that a site of the block has."""
-        return max(len(slot.batch) for slot in self.slots)
-
     def pack(self, values: Mapping[str, Tensor]) -> Tensor:
         """Lay full-size unconstrained values side by side.
 
@@ -107,18 +109,23 @@ class Block:
             parts.append(slot.pack(value).reshape(lead + self.shape + (slot.width,)))
         return torch.cat(parts, dim=-1)
 
-    def unpack(self, vectors: Tensor) -> dict[str, Tensor]:
+    def unpack(self, vectors: Tensor, num_leading: int = 0) -> dict[str, Tensor]:
         """Cut vectors into unconstrained values.
 
         Args:
-            vectors: Shape (..., d), where the batch dims are aligned on the right with those of the
-                model; their sizes may be those of a minibatch.
+            vectors: Shape (*lead, ..., d), where the batch dims are aligned on the right with those
+                of the model; their sizes may be those of a minibatch.
+            num_leading: How many dims ``lead`` are not the model's.
 
         Returns:
-            By site a value of shape (..., *batch, *event).
+            By site a value of shape (*lead, *batch, *event); inside plates of the caller's there
+            are further dims on the left.
         """
         parts = vectors.split([slot.width for slot in self.slots], dim=-1)
-        return {slot.name: slot.unpack(part) for slot, part in zip(self.slots, parts, strict=True)}
+        return {
+            slot.name: slot.unpack(part, num_leading)
+            for slot, part in zip(self.slots, parts, strict=True)
+        }
 
 
 def batching_plates(
@@ -206,5 +213,5 @@ def _slot(name: str, site: Site, batching: frozenset[str]) -> Slot:
     cut = value.dim() - unconstrained_event_dim(site, value)
     batch, event = value.shape[:cut], value.shape[cut:]
     outer = {frame.dim for frame in site["cond_indep_stack"] if frame.name in batching}
-    inner = tuple(dim for dim in range(-cut, 0) if dim not in outer and batch[dim] > 1)
+    inner = tuple(dim for dim in range(-1, -cut - 1, -1) if dim not in outer and batch[dim] > 1)
     return Slot(name, batch, event, inner)

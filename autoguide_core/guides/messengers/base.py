@@ -1,0 +1,319 @@
+"""`AutoMessenger`: the base of the guides that run the model and replace its latent sites."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable
+from contextlib import ExitStack
+from typing import Any
+
+import pyro.distributions as dist
+from pyro import poutine
+from pyro.poutine import Trace
+from pyro.poutine.guide import GuideMessenger
+from pyro.poutine.runtime import get_plates
+from pyro.poutine.trace_messenger import TraceMessenger
+from pyro.poutine.util import site_is_subsample
+from torch import Tensor
+
+from autoguide_core.engine.full_data import full_data
+from autoguide_core.guides.base import AutoGuide, Model
+from autoguide_core.guides.messengers import parts, summaries
+from autoguide_core.guides.messengers.names import as_names, check_names
+from autoguide_core.guides.messengers.runs import Choose, undisturbed
+from autoguide_core.guides.messengers.saving import kept_model
+from autoguide_core.guides.supports import site_mask
+from autoguide_core.initialization import Site
+
+_ModuleMeta: Any = type(AutoGuide)
+
+
+class MessengerMeta(abc.ABCMeta, _ModuleMeta):
+    """The metaclass of a guide that is both a handler and a module."""
+
+
+class AutoMessenger(AutoGuide, GuideMessenger, metaclass=MessengerMeta):
+    """Base class of guides that are effect handlers.
+
+    Other guides know the model from one run at set-up. A messenger runs the model at each call and
+    replaces the distribution of each latent site, when the run comes to it, by `get_posterior` of
+    it. So it sees the prior as it stands in this call, given the guide's own draws upstream: its
+    support may move, and sites may come and go. Pyro's ELBOs score the model in the same run (they
+    take the guide's own model, and not the one that is handed to SVI).
+
+    A derived class implements `get_posterior`, which may use `upstream_value`, ``self.trace``,
+    ``self.args_kwargs`` (the model's arguments), `pyro.param`, and `pyro.sample` with
+    ``infer={"is_auxiliary": True}``.
+
+    The interface is that of ``pyro.infer.autoguide.effect``
+    (https://docs.pyro.ai/en/stable/infer.autoguide.html). `TraceEnum_ELBO` refuses a messenger;
+    it takes an `AutoGuideList` of one, which runs the model twice.
+
+    Args:
+        model: A Pyro model.
+        amortized_plates: Names of plates along which the parameters are shared: one value serves
+            all elements of the plate.
+
+    Attributes:
+        trace: The trace of the latest run.
+        args_kwargs: During a call, the model's arguments as ``(args, kwargs)``.
+    """
+
+    # The supports are those of the run itself.
+    _reads_supports = False
+
+    def __init__(self, model: Model, *, amortized_plates: Iterable[str] = ()) -> None:
+        super().__init__(model)
+        TraceMessenger.__init__(self)
+        # As in Pyro, the parameters of a guide that stands alone have no prefix: "locs.x".
+        self._pyro_name = ""
+        self.amortized_plates = as_names(amortized_plates)
+        self._outer_plates: tuple[str, ...] = ()
+        self._choose: Choose | None = None
+        self._own_sites: frozenset[str] | None = None
+        self._is_in_posterior = False
+        self._has_sources = False
+        self._is_checked = False
+
+    @property
+    def model(self) -> Model:
+        """The model, which the guide runs at each call."""
+        if self._model is None:
+            raise RuntimeError(
+                f"This {type(self).__name__} was saved without its model, which cannot be pickled "
+                "(a lambda or a local function, say), and it runs its model at each call: give it "
+                "back with guide.attach_model(model)."
+            )
+        return self._model[0]
+
+    def attach_model(self, model: Model) -> None:
+        """Give the model back to a guide that was saved without it.
+
+        Args:
+            model: The model that the guide was made for.
+        """
+        self._model = self._bare_model = (model,)
+
+    @abc.abstractmethod
+    def get_posterior(self, name: str, prior: Any) -> Any:
+        """The guide's distribution at a site, or its value there.
+
+        Args:
+            name: The site.
+            prior: Its distribution in the model, given the guide's draws upstream.
+
+        Returns:
+            A distribution of the prior's event shape, whose batch shape can be expanded to the
+            prior's, or a tensor, which counts as a point.
+        """
+        raise NotImplementedError
+
+    # --- A call -------------------------------------------------------------------------------
+
+    def forward(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """Run the model with the guide's distributions in place.
+
+        Args:
+            *args: Positional arguments of the model.
+            **kwargs: Keyword arguments of the model.
+
+        Returns:
+            The values by site: of all sample sites, observed ones too, for a guide that stands
+            alone; of the latent sites that it covers for a part of an `AutoGuideList`.
+        """
+        # A first call may be inside a plate of particles, over which parameters do not extend.
+        self._outer_plates = tuple(frame.name for frame in get_plates())
+        self.args_kwargs = args, kwargs
+        is_part = self.master is not None
+        try:
+            with ExitStack() as stack:
+                if self._root()._in_full_size:
+                    stack.enter_context(full_data())
+                if is_part:
+                    parts.enter(self, stack)
+                else:
+                    self._own_sites = None
+                    stack.enter_context(self)
+                (self._full_model() if is_part else self.model)(*args, **kwargs)
+        finally:
+            del self.args_kwargs
+            self._outer_plates = ()
+        if not self._is_checked:
+            self._check_first_run()
+            self._is_checked = True
+        if is_part:
+            parts.check_sources(self, args, kwargs)
+            return {site["name"]: site["value"] for site in self._latent_nodes()}
+        model_trace, _ = self.get_traces()
+        return {
+            name: site["value"]
+            for name, site in model_trace.nodes.items()
+            if site["type"] == "sample"
+        }
+
+    def _pyro_sample(self, msg: Site) -> None:
+        name = msg["name"]
+        if msg["is_observed"] or site_is_subsample(msg):
+            return
+        if self._is_in_posterior:
+            # Drawn by get_posterior itself: a part of the guide, not a site of the model.
+            msg["infer"] = {**msg["infer"], parts.OF_GUIDE: True}
+            return
+        if self._own_sites is not None and name not in self._own_sites:
+            return
+        prior = msg["fn"]
+        posterior = self._posterior(name, prior)
+        if self._choose is not None and msg["value"] is None:
+            msg["value"] = self._choose(name, prior, posterior)
+        if posterior.batch_shape != prior.batch_shape:
+            posterior = posterior.expand(prior.batch_shape)
+        mask = site_mask({"fn": prior, "mask": None}).batch
+        if mask is not None:
+            # What does not count in the model must not count in the guide either.
+            posterior = posterior.mask(mask)
+        msg["infer"] = {**msg["infer"], "prior": prior, parts.OF_GUIDE: True}
+        msg["fn"] = posterior
+
+    def _posterior(self, name: str, prior: Any) -> Any:
+        self._is_in_posterior = True
+        try:
+            posterior = self.get_posterior(name, prior)
+        finally:
+            self._is_in_posterior = False
+        if isinstance(posterior, Tensor):
+            return dist.Delta(posterior, event_dim=prior.event_dim)
+        return posterior
+
+    def get_traces(self) -> tuple[Trace, Trace]:
+        """The latest run as two traces: ``(model_trace, guide_trace)``.
+
+        Auxiliary sites, which `get_posterior` has drawn itself, are in the second one only.
+        """
+        model_trace = Trace(graph_type=self.graph_type)
+        guide_trace = Trace(graph_type=self.graph_type)
+        for name, site in self.trace.nodes.items():
+            is_of_guide = parts.is_of_guide(site)
+            if is_of_guide:
+                guide_trace.add_node(name, **site.copy())
+            if is_of_guide and "prior" in site["infer"]:
+                model_trace.add_node(name, **{**site, "fn": site["infer"]["prior"]})
+            elif not is_of_guide and not (site["type"] == "sample" and site_is_subsample(site)):
+                model_trace.add_node(name, **site.copy())
+        return model_trace, guide_trace
+
+    def _guide_nodes(self) -> list[Site]:
+        """The nodes of the latest run that the guide has drawn, its auxiliary sites included."""
+        return [site for site in self.trace.nodes.values() if parts.is_of_guide(site)]
+
+    def _latent_nodes(self) -> list[Site]:
+        """The nodes of the model's latent sites that the guide has drawn in the latest run."""
+        return [site for site in self._guide_nodes() if "prior" in site["infer"]]
+
+    # --- Set-up -------------------------------------------------------------------------------
+
+    def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
+        """Record the sites that one call covers; a part of a list then keeps to them."""
+        if self.master is None:
+            with undisturbed(self), poutine.block():
+                self(*args, **kwargs)
+                self.prototype_trace = self.get_traces()[0]
+            for name, site in list(self.prototype_trace.nodes.items()):
+                if site["type"] != "sample" or site["is_observed"]:
+                    self.prototype_trace.remove_node(name)
+            return
+        super()._setup_prototype(*args, **kwargs)
+        # Draws of a part may follow from those of other parts: a list then draws all together.
+        self._live_supports = {name: frozenset() for name, _ in self._sites()}
+
+    def _check_first_run(self) -> None:
+        """Check names that the user gave against those of the first run."""
+        samples = [site for site in self.trace.nodes.values() if site["type"] == "sample"]
+        plates = {frame.name for site in samples for frame in site["cond_indep_stack"]}
+        plates -= set(self._outer_plates)
+        check_names(self, "amortized_plates", self.amortized_plates, plates, kind="plate")
+
+    # --- Results ------------------------------------------------------------------------------
+
+    def median(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """The medians of the latent sites, each given the medians upstream, at full size.
+
+        The median of a Normal that is mapped elementwise onto a support is exact. For a joint map
+        (a simplex, say) it is the image of the unconstrained median, and for distributions without
+        a closed form it is taken over draws. Where a site depends on others, the median of its
+        marginal, ``quantiles([0.5])``, may differ.
+        """
+        return summaries.median(self, args, kwargs)
+
+    def quantiles(
+        self, quantiles: Tensor | Iterable[float], *args: Any, **kwargs: Any
+    ) -> dict[str, Tensor]:
+        """Posterior quantiles of each entry of each latent site, at full size.
+
+        Exact for a site whose distribution is a Normal, mapped elementwise, that does not vary with
+        draws upstream; over draws for the others and in a list.
+
+        Args:
+            quantiles: Probabilities, Q of them.
+            *args: Positional arguments of the model.
+            **kwargs: Keyword arguments of the model.
+
+        Returns:
+            For each site a tensor of shape (Q, *full site shape).
+        """
+        return summaries.quantiles(self, quantiles, args, kwargs)
+
+    def sample_posterior(self, num_samples: int, /, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """Draw from the guide many times, all at once where the model can be run so.
+
+        Args:
+            num_samples: The number of draws, S.
+            *args: Positional arguments of the model.
+            **kwargs: Keyword arguments of the model.
+
+        Returns:
+            For each latent site a detached tensor of shape (S, *full site shape).
+
+        Raises:
+            ValueError: A site appears in some draws only, or the model gives a plate indices of a
+                part of it.
+        """
+        if self.master is not None:
+            joint = self._root().sample_posterior(num_samples, *args, **kwargs)
+            self._ensure_prototype(*args, **kwargs)
+            return {name: joint[name] for name, _ in self._sites()}
+        return summaries.draw(self, num_samples, args, kwargs)
+
+    def _score(self, draws: dict[str, Tensor], /, *args: Any, **kwargs: Any) -> Tensor:
+        """The guide's log density at given draws.
+
+        All draws are scored in one run under a plate to the far left, where the model can be run
+        so; one by one where it cannot.
+
+        Args:
+            draws: Constrained values of the latent sites, each (S, *full site shape); for a part
+                of a list, those of the other parts too. Names that the run does not meet are
+                ignored.
+            *args: Positional arguments of the model.
+            **kwargs: Keyword arguments of the model.
+
+        Returns:
+            Shape (S,), float64, detached.
+
+        Raises:
+            ValueError: A latent site has no draws, or they lie outside its support.
+            NotImplementedError: The guide has auxiliary draws of its own, over which its density
+                would have to be integrated.
+        """
+        return summaries.score(self, draws, args, kwargs)
+
+    # --- Copying and saving -------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The trace of the latest run has a graph, and is of no use to another process.
+        trace = Trace(graph_type=self.graph_type)
+        return {**super().__getstate__(), **kept_model(self), "trace": trace}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> AutoMessenger:
+        memo[id(self.trace)] = Trace(graph_type=self.graph_type)
+        twin: AutoMessenger = super().__deepcopy__(memo)
+        return twin

@@ -16,8 +16,8 @@ from pyro.poutine.trace_messenger import TraceMessenger
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
-from autoguide_core.engine.full_data import full_data
 from autoguide_core.guides.base import AutoGuide, Model
+from autoguide_core.guides.full_size import full_size_model
 from autoguide_core.guides.messengers import parts, summaries
 from autoguide_core.guides.messengers.names import as_names, check_names
 from autoguide_core.guides.messengers.runs import Choose, undisturbed
@@ -127,12 +127,12 @@ class AutoMessenger(AutoGuide, GuideMessenger, metaclass=MessengerMeta):
         is_part = self.master is not None
         try:
             with ExitStack() as stack:
-                if self._root()._in_full_size:
-                    stack.enter_context(full_data())
                 if is_part:
                     parts.enter(self, stack)
                 else:
                     self._own_sites = None
+                    if self._in_full_size:
+                        stack.enter_context(full_size_model())
                     stack.enter_context(self)
                 (self._full_model() if is_part else self.model)(*args, **kwargs)
         finally:

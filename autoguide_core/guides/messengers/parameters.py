@@ -127,12 +127,12 @@ class SiteParameters(AutoMessenger):
             event_dim: The number of event dims of ``value``.
 
         Returns:
-            Detached: the value with subsampled plates at full size, the mean over plates that parameters do
-            not extend over, and no leading dims of size 1.
+            The value, detached, with subsampled plates at full size, the mean over plates that
+            parameters do not extend over, and no leading dims of size 1.
         """
         value = value.detach()
         shared = {*self._outer_plates, *self.amortized_plates}
-        for frame in get_plates():
+        for frame in filter(lambda frame: frame.vectorized, get_plates()):
             dim = frame.dim - event_dim
             if frame.name in shared:
                 if value.dim() >= -dim:

@@ -19,6 +19,7 @@ from pyro.poutine.util import site_is_subsample
 from pyro.util import get_rng_state, set_rng_state
 from torch import Tensor
 
+from autoguide_core.guides.full_size import full_size_model
 from autoguide_core.guides.messengers.runs import undisturbed
 from autoguide_core.initialization import Site
 
@@ -46,6 +47,8 @@ def enter(guide: Any, stack: ExitStack) -> None:
     def is_foreign(msg: Site) -> bool:
         return bool(msg["type"] == "sample" and not is_of_guide(msg))
 
+    if guide._root()._in_full_size:
+        stack.enter_context(full_size_model())
     stack.enter_context(poutine.block(hide_fn=is_foreign))
     stack.enter_context(guide)
     stack.enter_context(_Given(guide._own_sites, guide.plates, guide._root()._emitted))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -28,7 +28,7 @@ class Layout:
 
     Attributes:
         shapes: The shape of each latent site.
-        event_dims: The number of its event dims.
+        event_dims: The number of event dims of each latent site, those of other parts too.
         depth: How many dims the plates take, on the left of the events.
         largest: The number of entries of the largest site, observed ones included.
     """
@@ -45,7 +45,7 @@ class Layout:
 
     def spread(self, name: str, draws: Tensor) -> Tensor:
         """Draws of a site, (N, *shape), with the N at the place of the plate of draws."""
-        shape = self.shapes[name]
+        shape = draws.shape[1:]
         gap = self.depth - (len(shape) - self.event_dims[name])
         return draws.reshape(len(draws), *[1] * gap, *shape)
 
@@ -69,6 +69,7 @@ def run(
     kwargs: dict[str, Any],
     *,
     choose: Choose | None = None,
+    foreign: Mapping[str, Tensor] | None = None,
     num_draws: int | None = None,
     depth: int = 0,
 ) -> Iterator[dict[str, Site]]:
@@ -79,6 +80,8 @@ def run(
         args: Positional arguments of the model.
         kwargs: Keyword arguments of the model.
         choose: Picks values of sites.
+        foreign: For a part of a list, values of sites of other parts; None leaves those that the
+            list has.
         num_draws: The size of the plate to the far left; None for no such plate.
         depth: How many dims the model's own plates take.
 
@@ -88,9 +91,10 @@ def run(
     Raises:
         ValueError: The model gives a plate indices of a part of it.
     """
-    with undisturbed(guide, choose):
+    with undisturbed(guide, choose), _placed(guide, foreign):
         with guide._full_size_plates():
             if guide.master is not None:
+                guide._root()._ensure_prototype(*args, **kwargs)
                 guide._root()._create_plates(*args, **kwargs)
             plate = (
                 nullcontext()
@@ -102,13 +106,27 @@ def run(
         nodes = {site["name"]: site for site in guide._latent_nodes()}
         for name, site in nodes.items():
             for frame in site["cond_indep_stack"]:
-                if is_subsampled(frame):
+                if frame.vectorized and is_subsampled(frame):
                     raise ValueError(
                         f"Site '{name}' of {type(guide).__name__} is inside plate '{frame.name}', "
                         f"to which the model gives {frame.size} of {full_size(frame)} indices: "
                         "full-size summaries need all of them, so pass all indices."
                     )
         yield nodes
+
+
+@contextmanager
+def _placed(guide: Any, foreign: Mapping[str, Tensor] | None) -> Iterator[None]:
+    """Inside, the list of a part has given values as those of its other parts."""
+    if guide.master is None or foreign is None:
+        yield
+        return
+    root = guide._root()
+    kept, root._emitted = root._emitted, dict(foreign)
+    try:
+        yield
+    finally:
+        root._emitted = kept
 
 
 def layout_of(guide: Any, nodes: dict[str, Site]) -> Layout:
@@ -120,9 +138,10 @@ def layout_of(guide: Any, nodes: dict[str, Site]) -> Layout:
     """
     samples = [site for site in guide.trace.nodes.values() if site["type"] == "sample"]
     frames = [frame for site in samples for frame in site["cond_indep_stack"] if frame.vectorized]
+    known = nodes if guide.master is None else dict(guide._root()._sites()) | nodes
     return Layout(
         shapes={name: site["value"].shape for name, site in nodes.items()},
-        event_dims={name: site["fn"].event_dim for name, site in nodes.items()},
+        event_dims={name: site["fn"].event_dim for name, site in known.items()},
         depth=max((-frame.dim for frame in frames), default=0),
         largest=max((site["value"].numel() for site in samples), default=1),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributions import constraints
 
 from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, align_draws, quantiles_of_draws
 from autoguide_core.guides.messengers.marginals import centre, mapped_normal_quantiles
@@ -119,13 +120,14 @@ def score(
     num_draws = sizes.pop()
 
     def one(row: int) -> Tensor:
-        with run(guide, args, kwargs, choose=_given({k: v[row] for k, v in draws.items()})):
+        values = {name: value[row] for name, value in draws.items()}
+        with run(guide, args, kwargs, choose=_given(values), foreign=values):
             return log_density(guide, None, 0)
 
     if num_draws == 0:
         return torch.zeros(0, dtype=torch.float64)
-    choose = _given({name: value[-1] for name, value in draws.items()})
-    with run(guide, args, kwargs, choose=choose) as nodes:
+    last_row = {name: value[-1] for name, value in draws.items()}
+    with run(guide, args, kwargs, choose=_given(last_row), foreign=last_row) as nodes:
         if has_auxiliary(guide):
             raise NotImplementedError(
                 f"{type(guide).__name__} draws auxiliary sites in get_posterior: the density of "
@@ -136,7 +138,7 @@ def score(
     try:
         _, log_q = _all_at_once(guide, num_draws, layout, args, kwargs, given=draws)
     except _NOT_VECTORISED:
-        log_q = torch.full((1,), torch.nan)
+        log_q = torch.full((1,), torch.nan, dtype=torch.float64)
     return log_q if _agree(log_q[-1], last) else torch.stack([one(i) for i in range(num_draws)])
 
 
@@ -197,7 +199,13 @@ def _given(values: Mapping[str, Tensor]) -> Choose:
                 f"There are no draws of the latent site '{name}'; there are of: "
                 f"{', '.join(sorted(values)) or 'none'}."
             )
-        return values[name]
+        value = values[name]
+        if not constraints.is_dependent(prior.support) and not prior.support.check(value).all():
+            raise ValueError(
+                f"Draws of site '{name}' lie outside its support, {prior.support} (given the "
+                "draws of the other sites)."
+            )
+        return value
 
     return choose
 

@@ -13,7 +13,7 @@ import pyro.distributions as dist
 import pytest
 import torch
 from pyro import poutine
-from pyro.infer import SVI, JitTrace_ELBO, Predictive, Trace_ELBO
+from pyro.infer import SVI, JitTrace_ELBO, Predictive, Trace_ELBO, TraceEnum_ELBO
 from pyro.infer import autoguide as stock
 from pyro.infer.reparam import StructuredReparam as StockStructuredReparam
 from pyro.optim import Adam
@@ -196,7 +196,7 @@ def test_it_finds_a_normal_posterior():
     guide = AutoStructured(funnel, conditionals={"x": "normal", "y": "mvn"})
     elbo = Trace_ELBO(16, vectorize_particles=True, max_plate_nesting=0)
     for lr in (0.05, 0.01):
-        train(funnel, guide, steps=250, lr=lr, elbo=elbo)
+        train(funnel, guide, steps=150, lr=lr, elbo=elbo)
     design = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0]])
     covariance = (torch.eye(3) + design.T @ design / 0.25).inverse()
     mean = covariance @ design.T @ torch.tensor([1.0, -0.5]) / 0.25
@@ -315,12 +315,15 @@ def test_what_cannot_be_subsampled_is_refused():
     guide = AutoStructured(two_locals, conditionals="normal", dependencies={"u": {"mu": "linear"}})
     train(two_locals, guide)
     # Found out at the first minibatch too, where the first call saw all rows in order.
-    pyro.clear_param_store()
-    whole = AutoStructured(local)
-    whole(torch.arange(4))
-    for index in ([1, 2], [3, 1, 0, 2]):
-        with pytest.raises(ValueError, match=r"'u'.*plate 'rows'"):
-            whole(torch.tensor(index))
+    parts = AutoGuideList(local)
+    parts.append(AutoStructured(poutine.block(local, expose=["u"])))
+    parts.append(AutoNormal(poutine.block(local, expose=["mu"])))
+    for whole in (AutoStructured(local), parts):
+        pyro.clear_param_store()
+        whole(torch.arange(4))
+        for index in ([1, 2], [3, 1, 0, 2]):
+            with pytest.raises(ValueError, match=r"'u'.*plate 'rows'"):
+                whole(torch.tensor(index))
 
 
 # --- What the user says ---
@@ -373,6 +376,27 @@ def test_a_callable_that_returns_a_wrong_size_is_told(place):
         options = {"dependencies": {"y": {"x": wrong}}}
     with pytest.raises(ValueError, match=rf"{place} of site 'y'.*\(1,\).*2 entries"):
         AutoStructured(funnel, **options)()
+
+
+def test_enumerated_sites_are_marginalised_as_in_stock_pyro():
+    def mixture(data):
+        weights = pyro.sample("weights", dist.Dirichlet(torch.ones(2)))
+        locs = pyro.sample("locs", dist.Normal(torch.tensor([-1.0, 1.0]), 1.0).to_event(1))
+        with pyro.plate("data", len(data)):
+            z = pyro.sample("z", dist.Categorical(weights), infer={"enumerate": "parallel"})
+            pyro.sample("obs", dist.Normal(locs[z], 1.0), obs=data)
+
+    results = []
+    for family in (stock.AutoStructured, AutoStructured):
+        pyro.clear_param_store()
+        pyro.set_rng_seed(0)
+        guide = family(poutine.block(mixture, hide=["z"]))
+        losses = train(
+            mixture, guide, elbo=TraceEnum_ELBO(max_plate_nesting=1), data=torch.arange(3.0)
+        )
+        results.append((losses, guide.dependencies))
+    assert results[1][0] == pytest.approx(results[0][0], rel=1e-5)
+    assert results[1][1] == results[0][1] == {"locs": {"weights": "linear"}}
 
 
 def test_dependencies_that_cannot_be_found_are_told_and_can_be_given():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import pyro
@@ -151,7 +151,8 @@ class StructuredChain(AutoGuide):
             density that scaling the noise brings, one entry per batch element.
         """
         plates = {name: self.plates[name] for name in self._prototype_frames}
-        is_chosen = self._has_given_indices or self._root().create_plates is not None
+        root = self._root()
+        is_chosen = root._has_given_indices or root.create_plates is not None
         partial = partial_plates(plates, may_be_permuted=is_chosen)
         sites = dict(self._sites())
         if partial:
@@ -211,9 +212,12 @@ class StructuredChain(AutoGuide):
         scale = get_deep(self.scales, path)
         return scale, get_deep(self.scale_trils, path) if has_tril else None
 
-    def _dependency(self, name: str, upstream: str) -> Any:
-        module = get_deep(self.deps, self._paths[name])
-        return get_deep(module, self._upstream_paths[name][upstream])
+    def _read_dependencies(self, name: str) -> Iterator[tuple[str, Any]]:
+        """The sites that a site depends on, each with the map from its deviation."""
+        if name in self.dependencies:
+            module = get_deep(self.deps, self._paths[name])
+            for upstream in self.dependencies[name]:
+                yield upstream, get_deep(module, self._upstream_paths[name][upstream])
 
     def _shift(
         self, name: str, deviations: Mapping[str, Tensor], rows: Tensor | None = None
@@ -224,8 +228,8 @@ class StructuredChain(AutoGuide):
         deviations has a unit Jacobian, whatever the dependencies are.
         """
         total: Tensor | float = 0.0
-        for upstream in self.dependencies.get(name, {}):
-            image = self._dependency(name, upstream)(deviations[upstream])
+        for upstream, dependency in self._read_dependencies(name):
+            image = dependency(deviations[upstream])
             place = f"dependency of site '{name}' on site '{upstream}'"
             total = total + pick(check_size(image, self._shapes[name].numel(), place), rows)
         return total

@@ -164,13 +164,12 @@ class AutoStructured(StructuredChain):
         factors: dict[str, dict[str, Tensor] | None] = {}
         scales: dict[str, Tensor | None] = {}
         for name in self._order:
-            upstreams = self.dependencies.get(name, {})
             shears: list[tuple[Tensor, dict[str, Tensor]]] = []
             is_normal = not callable(self.conditionals[name])
-            for upstream, kind in upstreams.items():
+            for upstream, dependency in self._read_dependencies(name):
                 factor = factors[upstream]
-                if kind == "linear" and factor is not None:
-                    shears.append((self._dependency(name, upstream).weight, factor))
+                if self.dependencies[name][upstream] == "linear" and factor is not None:
+                    shears.append((dependency.weight, factor))
                 else:
                     is_normal = False
             if not is_normal:

@@ -302,7 +302,8 @@ def test_batched_guides_keep_the_contract_of_guides(family, options):
         assert median[name].shape == shape
         empirical = torch.quantile(draws[name], torch.tensor(levels), dim=0)
         torch.testing.assert_close(quantiles[name], empirical, rtol=0.05, atol=0.03)
-        assert not draws[name].requires_grad
+        for value in (median[name], quantiles[name], draws[name]):
+            assert not value.requires_grad
     predicted = Predictive(nested, guide=guide, num_samples=3, parallel=True)()
     assert predicted["dotted.b"].reshape(3, -1).shape == (3, 12)
 

@@ -191,18 +191,18 @@ class BatchedGuide(AutoGuide):
             For each site a tensor of shape (Q, *full site shape).
         """
         self._ensure_prototype(*args, **kwargs)
-        with torch.no_grad():
-            locs, scales = self._by_site(self._loc), self._by_site(self._standard_deviation)
         draws: dict[str, Tensor] = {}
         result = {}
-        for name, _ in self._sites():
-            support = self._supports[name]
-            if name not in self._live_supports and is_elementwise(biject_to(support)):
-                q = torch.as_tensor(quantiles, dtype=locs[name].dtype, device=locs[name].device)
-                result[name] = monotone_quantiles(support, locs[name], scales[name], q)
-            else:
-                draws = draws or self.sample_posterior(NUM_QUANTILE_DRAWS, *args, **kwargs)
-                result[name] = quantiles_of_draws(draws[name], quantiles)
+        with torch.no_grad():
+            locs, scales = self._by_site(self._loc), self._by_site(self._standard_deviation)
+            for name, _ in self._sites():
+                support, loc = self._supports[name], locs[name]
+                if name not in self._live_supports and is_elementwise(biject_to(support)):
+                    q = torch.as_tensor(quantiles, dtype=loc.dtype, device=loc.device)
+                    result[name] = monotone_quantiles(support, loc, scales[name], q)
+                else:
+                    draws = draws or self.sample_posterior(NUM_QUANTILE_DRAWS, *args, **kwargs)
+                    result[name] = quantiles_of_draws(draws[name], quantiles)
         return result
 
     def sample_posterior(self, num_samples: int, /, *args: Any, **kwargs: Any) -> dict[str, Tensor]:

@@ -7,23 +7,18 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import Any
 
-import pyro.distributions as dist
 from pyro import poutine
 from pyro.poutine import Trace
-from pyro.poutine.guide import GuideMessenger
 from pyro.poutine.runtime import get_plates
-from pyro.poutine.trace_messenger import TraceMessenger
-from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
 from autoguide_core.guides.base import AutoGuide, Model
 from autoguide_core.guides.full_size import full_size_model
 from autoguide_core.guides.messengers import parts, summaries
+from autoguide_core.guides.messengers.handler import SiteHandler
 from autoguide_core.guides.messengers.names import as_names, check_names
-from autoguide_core.guides.messengers.runs import Choose, undisturbed
+from autoguide_core.guides.messengers.runs import undisturbed
 from autoguide_core.guides.messengers.saving import kept_model
-from autoguide_core.guides.supports import site_mask
-from autoguide_core.initialization import Site
 
 _ModuleMeta: Any = type(AutoGuide)
 
@@ -32,7 +27,7 @@ class MessengerMeta(abc.ABCMeta, _ModuleMeta):
     """The metaclass of a guide that is both a handler and a module."""
 
 
-class AutoMessenger(AutoGuide, GuideMessenger, metaclass=MessengerMeta):
+class AutoMessenger(AutoGuide, SiteHandler, metaclass=MessengerMeta):
     """Base class of guides that are effect handlers.
 
     Other guides know the model from one run at set-up. A messenger runs the model at each call and
@@ -64,14 +59,11 @@ class AutoMessenger(AutoGuide, GuideMessenger, metaclass=MessengerMeta):
 
     def __init__(self, model: Model, *, amortized_plates: Iterable[str] = ()) -> None:
         super().__init__(model)
-        TraceMessenger.__init__(self)
+        SiteHandler.__init__(self)
         # As in Pyro, the parameters of a guide that stands alone have no prefix: "locs.x".
         self._pyro_name = ""
         self.amortized_plates = as_names(amortized_plates)
         self._outer_plates: tuple[str, ...] = ()
-        self._choose: Choose | None = None
-        self._own_sites: frozenset[str] | None = None
-        self._is_in_posterior = False
         self._has_sources = False
         self._is_checked = False
 
@@ -93,20 +85,6 @@ class AutoMessenger(AutoGuide, GuideMessenger, metaclass=MessengerMeta):
             model: The model that the guide was made for.
         """
         self._model = self._bare_model = (model,)
-
-    @abc.abstractmethod
-    def get_posterior(self, name: str, prior: Any) -> Any:
-        """The guide's distribution at a site, or its value there.
-
-        Args:
-            name: The site.
-            prior: Its distribution in the model, given the guide's draws upstream.
-
-        Returns:
-            A distribution of the prior's event shape, whose batch shape can be expanded to the
-            prior's, or a tensor, which counts as a point.
-        """
-        raise NotImplementedError
 
     # --- A call -------------------------------------------------------------------------------
 
@@ -144,70 +122,7 @@ class AutoMessenger(AutoGuide, GuideMessenger, metaclass=MessengerMeta):
         if is_part:
             parts.check_sources(self, args, kwargs)
             return {site["name"]: site["value"] for site in self._latent_nodes()}
-        model_trace, _ = self.get_traces()
-        return {
-            name: site["value"]
-            for name, site in model_trace.nodes.items()
-            if site["type"] == "sample"
-        }
-
-    def _pyro_sample(self, msg: Site) -> None:
-        name = msg["name"]
-        if msg["is_observed"] or site_is_subsample(msg):
-            return
-        if self._is_in_posterior:
-            # Drawn by get_posterior itself: a part of the guide, not a site of the model.
-            msg["infer"] = {**msg["infer"], parts.OF_GUIDE: True}
-            return
-        if self._own_sites is not None and name not in self._own_sites:
-            return
-        prior = msg["fn"]
-        posterior = self._posterior(name, prior)
-        if self._choose is not None and msg["value"] is None:
-            msg["value"] = self._choose(name, prior, posterior)
-        if posterior.batch_shape != prior.batch_shape:
-            posterior = posterior.expand(prior.batch_shape)
-        mask = site_mask({"fn": prior, "mask": None}).batch
-        if mask is not None:
-            # What does not count in the model must not count in the guide either.
-            posterior = posterior.mask(mask)
-        msg["infer"] = {**msg["infer"], "prior": prior, parts.OF_GUIDE: True}
-        msg["fn"] = posterior
-
-    def _posterior(self, name: str, prior: Any) -> Any:
-        self._is_in_posterior = True
-        try:
-            posterior = self.get_posterior(name, prior)
-        finally:
-            self._is_in_posterior = False
-        if isinstance(posterior, Tensor):
-            return dist.Delta(posterior, event_dim=prior.event_dim)
-        return posterior
-
-    def get_traces(self) -> tuple[Trace, Trace]:
-        """The latest run as two traces: ``(model_trace, guide_trace)``.
-
-        Auxiliary sites, which `get_posterior` has drawn itself, are in the second one only.
-        """
-        model_trace = Trace(graph_type=self.graph_type)
-        guide_trace = Trace(graph_type=self.graph_type)
-        for name, site in self.trace.nodes.items():
-            is_of_guide = parts.is_of_guide(site)
-            if is_of_guide:
-                guide_trace.add_node(name, **site.copy())
-            if is_of_guide and "prior" in site["infer"]:
-                model_trace.add_node(name, **{**site, "fn": site["infer"]["prior"]})
-            elif not is_of_guide and not (site["type"] == "sample" and site_is_subsample(site)):
-                model_trace.add_node(name, **site.copy())
-        return model_trace, guide_trace
-
-    def _guide_nodes(self) -> list[Site]:
-        """The nodes of the latest run that the guide has drawn, its auxiliary sites included."""
-        return [site for site in self.trace.nodes.values() if parts.is_of_guide(site)]
-
-    def _latent_nodes(self) -> list[Site]:
-        """The nodes of the model's latent sites that the guide has drawn in the latest run."""
-        return [site for site in self._guide_nodes() if "prior" in site["infer"]]
+        return self._values()
 
     # --- Set-up -------------------------------------------------------------------------------
 

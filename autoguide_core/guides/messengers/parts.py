@@ -20,16 +20,9 @@ from pyro.util import get_rng_state, set_rng_state
 from torch import Tensor
 
 from autoguide_core.guides.full_size import full_size_model
+from autoguide_core.guides.messengers.handler import is_of_guide
 from autoguide_core.guides.messengers.runs import undisturbed
 from autoguide_core.initialization import Site
-
-# Marks, among a message's "infer" options, what is drawn by a messenger.
-OF_GUIDE = "_is_of_guide"
-
-
-def is_of_guide(msg: Site) -> bool:
-    """Whether a message or trace node has been drawn by a messenger."""
-    return bool(msg["type"] == "sample" and OF_GUIDE in msg["infer"])
 
 
 def enter(guide: Any, stack: ExitStack) -> None:

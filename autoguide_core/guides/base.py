@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, TypeAlias
 
 import pyro
@@ -38,6 +38,14 @@ Model: TypeAlias = Callable[..., Any]
 CreatePlates: TypeAlias = Callable[..., Any]
 
 _SAMPLE_PLATE = "_sample_posterior"
+
+
+@contextmanager
+def _all_of(plates: Iterable[AbstractContextManager[Any]]) -> Iterator[None]:
+    with ExitStack() as stack:
+        for plate in plates:
+            stack.enter_context(plate)
+        yield
 
 
 def is_not_latent(msg: Site) -> bool:
@@ -234,13 +242,15 @@ class AutoGuide(PyroModule):
                 )
         return self.plates
 
-    @contextmanager
-    def _site_plates(self, site: Site) -> Iterator[None]:
-        """The plates of a site, entered."""
-        with ExitStack() as stack:
-            for frame in site["cond_indep_stack"]:
-                stack.enter_context(self.plates[frame.name])
-            yield
+    def _site_plates(self, site: Site) -> AbstractContextManager[Any]:
+        """The plates of a site, to be entered by ``with``."""
+        frames = site["cond_indep_stack"]
+        if not frames:
+            return nullcontext()
+        if len(frames) == 1:
+            plate: AbstractContextManager[Any] = self.plates[frames[0].name]
+            return plate
+        return _all_of([self.plates[frame.name] for frame in frames])
 
     @contextmanager
     def _full_size_plates(self) -> Iterator[None]:

@@ -13,8 +13,12 @@ from torch import Tensor
 from torch.distributions import biject_to
 
 from autoguide_core.guides.base import AutoGuide
+from autoguide_core.guides.divergence import check_finite
 from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, quantiles_of_draws
+from autoguide_core.guides.emission import emit_point
+from autoguide_core.guides.packing import Packed, Packing
 from autoguide_core.guides.supports import (
+    SiteMask,
     constrain,
     full_size,
     hold_masked,
@@ -50,6 +54,7 @@ class AutoContinuous(AutoGuide):
         super().__init__(model)
         self._initialise_with(init_loc_fn)
         self._unconstrained_shapes: dict[str, torch.Size] = {}
+        self._packing: Packing | None = None
 
     def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
         super()._setup_prototype(*args, **kwargs)
@@ -59,8 +64,21 @@ class AutoContinuous(AutoGuide):
         self.latent_dim = sum(shape.numel() for shape in self._unconstrained_shapes.values())
         if self.latent_dim == 0:
             raise RuntimeError(
-                f"{type(self).__name__} found no latent variables; use an empty guide instead."
+                f"{type(self).__name__} found no latent variables; Use an empty guide instead"
             )
+        if not self._live_supports and all(mask == SiteMask() for mask in self._masks.values()):
+            self._packing = self._make_packing()
+
+    def _make_packing(self) -> Packing:
+        """The layout of the vector, for mapping all sites onto their supports in one."""
+        members = []
+        for name, site in self._sites():
+            shape, event_dim = self._unconstrained_shapes[name], site["fn"].event_dim
+            unconstrained_event_dim = event_dim + len(shape) - site["value"].dim()
+            members.append(
+                Packed(name, shape, unconstrained_event_dim, self._supports[name], event_dim)
+            )
+        return Packing(members, biject_to, site["value"].device)
 
     def _refuse_subsampling(self, name: str, site: Site) -> None:
         for frame in site["cond_indep_stack"]:
@@ -132,12 +150,28 @@ class AutoContinuous(AutoGuide):
         """
         self._ensure_prototype(*args, **kwargs)
         latent = self.sample_latent(*args, **kwargs)
+        check_finite(latent, {name: s.numel() for name, s in self._unconstrained_shapes.items()})
         self._create_plates(*args, **kwargs)
+        if self._packing is None:
+            images = self._constrain_one_by_one(latent, *args, **kwargs)
+        else:
+            with_density = poutine.get_mask() is not False
+            images = self._packing.constrain(latent, with_density=with_density)
+        result = {}
+        for (name, site), (value, log_density) in zip(self._sites(), images, strict=True):
+            with self._site_plates(site):
+                result[name] = emit_point(name, value, log_density, site["fn"].event_dim)
+        return result
+
+    def _constrain_one_by_one(
+        self, latent: Tensor, *args: Any, **kwargs: Any
+    ) -> list[tuple[Tensor, Tensor | float]]:
+        """Map the vector onto supports that move, or sites of which some entries are masked."""
         unconstrained = {site["name"]: value for site, value in self._unpack_latent(latent)}
         supports = self._current_supports(unconstrained, *args, **kwargs)
         masks = self._current_masks(*args, **kwargs)
         with_density = poutine.get_mask() is not False
-        result = {}
+        images = []
         for name, site in self._sites():
             event_dim, draw = site["fn"].event_dim, unconstrained[name]
             value, log_density = constrain(
@@ -146,10 +180,8 @@ class AutoContinuous(AutoGuide):
             if with_density:
                 draw_event_dim = event_dim + draw.dim() - value.dim()
                 log_density = hold_masked(log_density, draw, draw_event_dim, masks[name])
-            with self._site_plates(site):
-                delta = dist.Delta(value, log_density, event_dim=event_dim)
-                result[name] = pyro.sample(name, delta)
-        return result
+            images.append((value, log_density))
+        return images
 
     def _loc_scale(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         """Location and scale of Normal marginals, each of shape (D,); families that have them."""
@@ -214,11 +246,14 @@ class AutoContinuous(AutoGuide):
             return super().sample_posterior(num_samples, *args, **kwargs)
         with torch.no_grad(), poutine.block():
             latents = self.get_posterior(*args, **kwargs).sample((num_samples,))
-            result = {}
-            position = 0
-            for name, _ in self._sites():
-                shape = self._unconstrained_shapes[name]
-                part = latents[..., position : position + shape.numel()]
-                result[name] = biject_to(self._supports[name])(part.reshape(num_samples, *shape))
-                position += shape.numel()
-        return result
+            if self._packing is not None:
+                images = self._packing.constrain_draws(latents)
+                return {name: image for (name, _), image in zip(self._sites(), images, strict=True)}
+            draws = self._unpack_latent_draws(latents)
+            return {name: biject_to(self._supports[name])(draw) for name, draw in draws.items()}
+
+    def _unpack_latent_draws(self, latents: Tensor) -> dict[str, Tensor]:
+        """Cut draws of the vector, shape (S, D), into draws of each site, (S, *shape)."""
+        sizes = [shape.numel() for shape in self._unconstrained_shapes.values()]
+        parts = zip(self._unconstrained_shapes.items(), latents.split(sizes, -1), strict=True)
+        return {name: part.reshape(len(part), *shape) for (name, shape), part in parts}

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import pyro
-import pyro.distributions as dist
 import torch
-from pyro.nn.module import PyroParam
 from torch import Tensor
 
 from autoguide_core.guides.base import AutoGuide
+from autoguide_core.guides.emission import emit_point
 from autoguide_core.guides.live import ARGUMENTS
-from autoguide_core.guides.naming import get_deep, parameter_paths, set_deep
-from autoguide_core.guides.supports import full_shape, tile_to_full_size
+from autoguide_core.guides.naming import get_deep, parameter_paths
+from autoguide_core.guides.parameters import SiteParameters, make_parameter
+from autoguide_core.guides.supports import full_shape, is_subsampled, tile_to_full_size
 from autoguide_core.initialization import (
     InitStrategy,
     helpful_support_errors,
@@ -44,6 +43,8 @@ class AutoDelta(AutoGuide):
         super().__init__(model, create_plates=create_plates)
         self._initialise_with(init_loc_fn)
         self._paths: dict[str, str] = {}
+        self._whole_names: tuple[str, ...] = ()
+        self._whole = SiteParameters(())
 
     def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
         super()._setup_prototype(*args, **kwargs)
@@ -56,12 +57,16 @@ class AutoDelta(AutoGuide):
                 )
         self._live_supports = {}
         self._paths = parameter_paths(self, self._supports)
+        whole = {}
         for name, site in self._sites():
-            event_dim = site["fn"].event_dim
+            event_dim, support = site["fn"].event_dim, self._supports[name]
             value = tile_to_full_size(site, site["value"].detach(), event_dim)
-            parameter = PyroParam(value, self._supports[name], event_dim)
             with helpful_support_errors(site):
-                set_deep(self, self._paths[name], parameter)
+                parameter = make_parameter(self, self._paths[name], value, support, event_dim)
+            if not any(map(is_subsampled, site["cond_indep_stack"])):
+                whole[name] = parameter
+        self._whole_names = tuple(whole)
+        self._whole = SiteParameters([*whole.values()])
 
     def forward(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """Emit the point estimate at each site.
@@ -75,11 +80,14 @@ class AutoDelta(AutoGuide):
         """
         self._ensure_prototype(*args, **kwargs)
         self._create_plates(*args, **kwargs)
+        whole = dict(zip(self._whole_names, self._whole.read(), strict=True))
         result = {}
         for name, site in self._sites():
             with self._site_plates(site):
-                value = get_deep(self, self._paths[name])
-                result[name] = pyro.sample(name, dist.Delta(value, event_dim=site["fn"].event_dim))
+                value = whole.get(name)
+                if value is None:  # read inside its plates, which take its rows of the minibatch
+                    value = get_deep(self, self._paths[name])
+                result[name] = emit_point(name, value, 0.0, site["fn"].event_dim)
         return result
 
     def median(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from pyro.nn.module import PyroParam
 from torch import Tensor, nn
 
 from autoguide_core.guides.continuous import AutoContinuous
-from autoguide_core.guides.normal import positive_init_scale
+from autoguide_core.guides.scales import positive_init_scale
 from autoguide_core.initialization import InitStrategy, init_to_median
 
 

@@ -1,22 +1,85 @@
-"""A multivariate Normal that scores its own latest draw from the noise behind it."""
+"""Normals that score their own latest draw from the noise behind it, and the noise itself.
+
+A guide's ELBO scores the very draw that it just made. With ``x = loc + L eps`` the quadratic form
+of the log density is ``eps . eps``: no difference, division or triangular solve is needed, forward
+or backward.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+LOG_ROOT_TWO_PI = 0.5 * math.log(2 * math.pi)
+
+
+def standard_noise(sizes: Sequence[int], like: Tensor) -> Tensor:
+    """Standard Normal noise for several sites, shape (sum of sizes,).
+
+    On a CPU each site's share is drawn by itself, in order, so that the numbers are those that the
+    sites would draw one after the other.
+
+    Args:
+        sizes: The number of entries of each site.
+        like: A tensor of the dtype and device.
+    """
+    if like.is_cuda:
+        return torch.randn(sum(sizes), dtype=like.dtype, device=like.device)
+    if torch.jit.is_tracing():
+        zeros = like.new_zeros(sum(sizes))
+        return torch.cat([torch.normal(part, part + 1) for part in zeros.split(list(sizes))])
+    noise = like.new_empty(sum(sizes))
+    for part in noise.split(list(sizes)):
+        part.normal_()
+    return noise
+
+
+class NoiseScoredNormal(dist.Normal):
+    """A `Normal` that has been drawn already, together with others.
+
+    Its first draw is the one given; later ones are new.
+
+    Args:
+        loc: Locations.
+        scale: Scales, of the same shape.
+        draw: A draw, of the same shape.
+        log_density: The log density of each entry of the draw.
+    """
+
+    def __init__(self, loc: Tensor, scale: Tensor, draw: Tensor, log_density: Tensor) -> None:
+        self.loc, self.scale = loc, scale
+        self._draw = draw
+        self._log_density = log_density
+        self._is_drawn = False
+        # Past the base class, which would broadcast and check the parameters: a guide has checked
+        # them all at once.
+        super(torch.distributions.Normal, self).__init__(loc.shape, validate_args=False)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        """The same locations and scales over a larger batch: a plain `Normal`, not drawn yet."""
+        if torch.Size(batch_shape) == self.batch_shape:  # plates expand to the shape there is too
+            return self
+        return dist.Normal(self.loc, self.scale, validate_args=False).expand(batch_shape, _instance)
+
+    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008
+        """The draw given, the first time; shape (*sample_shape, *batch_shape)."""
+        if self._is_drawn or sample_shape:
+            return super().rsample(sample_shape)
+        self._is_drawn = True
+        return self._draw
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The log density of each entry; the one given if ``value`` is the draw itself."""
+        return self._log_density if value is self._draw else super().log_prob(value)
+
 
 class NoiseScoredMultivariateNormal(dist.MultivariateNormal):
-    """A `MultivariateNormal` for guides.
-
-    A guide's ELBO scores the very draw that it just made. With ``x = loc + L eps`` the quadratic
-    form of its log density is ``eps . eps``, so that no triangular solve is needed, forward or
-    backward. Any other value is scored by the base class.
-    """
+    """A `MultivariateNormal` for guides, which scores its latest draw from the noise."""
 
     # The latest reparameterised draw and its noise; of one instance, not kept by `expand`.
     _latest: tuple[Tensor, Tensor] | None = None
@@ -29,7 +92,11 @@ class NoiseScoredMultivariateNormal(dist.MultivariateNormal):
         """
         shape = self._extended_shape(torch.Size(sample_shape))
         noise = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
-        draw = self.loc + (self._unbroadcasted_scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
+        factor = self._unbroadcasted_scale_tril
+        if factor.dim() == 2:  # one matrix product for all draws
+            draw = self.loc + noise @ factor.mT
+        else:
+            draw = self.loc + (factor @ noise.unsqueeze(-1)).squeeze(-1)
         self._latest = (draw, noise)
         return draw
 
@@ -43,5 +110,4 @@ class NoiseScoredMultivariateNormal(dist.MultivariateNormal):
             return super().log_prob(value)
         noise = self._latest[1]
         log_det = self._unbroadcasted_scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        constant = 0.5 * noise.shape[-1] * math.log(2 * math.pi)
-        return -0.5 * noise.square().sum(-1) - log_det - constant
+        return -0.5 * noise.square().sum(-1) - log_det - noise.shape[-1] * LOG_ROOT_TWO_PI

@@ -170,8 +170,6 @@ def test_whole_numbers_serve_as_scales_and_widths():
         with pytest.raises(ValueError, match="init_scale"):
             AutoNormal(pair, init_scale=bad)
     AutoIAFNormal(pair, hidden_dim=5)()
-    with pytest.warns(FutureWarning, match="init_loc_fn"):
-        AutoIAFNormal(pair, init_loc_fn=init_to_feasible)
 
 
 # --- Lists ---

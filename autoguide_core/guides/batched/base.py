@@ -25,7 +25,7 @@ from autoguide_core.guides.batched.blocks import (
 )
 from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, quantiles_of_draws
 from autoguide_core.guides.naming import get_deep, parameter_paths, set_deep
-from autoguide_core.guides.normal import positive_init_scale
+from autoguide_core.guides.scales import positive_init_scale
 from autoguide_core.guides.supports import (
     constrain,
     hold_masked,
@@ -90,7 +90,7 @@ class BatchedGuide(AutoGuide):
         super()._setup_prototype(*args, **kwargs)
         family, sites = type(self).__name__, dict(self._sites())
         if not sites:
-            raise RuntimeError(f"{family} found no latent variables; use an empty guide instead.")
+            raise RuntimeError(f"{family} found no latent variables; Use an empty guide instead")
         batching = batching_plates(self._prototype_frames, self._batch_ndim, self._batching)
         self._blocks = find_blocks(family, sites.items(), batching)
         self.locs, self.scales = PyroModule(), PyroModule()

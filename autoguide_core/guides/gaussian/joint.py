@@ -23,7 +23,7 @@ from autoguide_core.guides.gaussian.distribution import SparseNormal
 from autoguide_core.guides.gaussian.elimination import Front, Term
 from autoguide_core.guides.gaussian.layout import Layout
 from autoguide_core.guides.naming import get_deep, parameter_paths, set_deep
-from autoguide_core.guides.normal import positive_init_scale
+from autoguide_core.guides.scales import positive_init_scale
 from autoguide_core.guides.supports import full_size, is_subsampled, unconstrained_value
 from autoguide_core.initialization import InitStrategy, Site
 
@@ -64,7 +64,7 @@ class SparseJointGuide(AutoGuide):
         sites = dict(self._sites())
         if not sites:
             raise RuntimeError(
-                f"{type(self).__name__} found no latent variables; use an empty guide instead."
+                f"{type(self).__name__} found no latent variables; Use an empty guide instead"
             )
         for name, site in sites.items():
             self._refuse_subsampling(name, site)

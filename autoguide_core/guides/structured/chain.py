@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from autoguide_core.guides.base import AutoGuide
 from autoguide_core.guides.naming import get_deep, parameter_paths, set_deep
-from autoguide_core.guides.normal import positive_init_scale
+from autoguide_core.guides.scales import positive_init_scale
 from autoguide_core.guides.structured.graph import drawing_order, inferred_dependencies
 from autoguide_core.guides.structured.linear import log_density_by_entry, scaled, unscaled
 from autoguide_core.guides.structured.minibatch import (

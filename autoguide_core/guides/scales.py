@@ -1,0 +1,54 @@
+"""The initial scales of a guide: one number, or numbers by site."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+InitScale: TypeAlias = float | Mapping[str, float]
+
+DEFAULT_SCALE = 0.1
+
+
+def positive_init_scale(init_scale: float) -> float:
+    """Check an initial scale: a positive, finite number.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    is_number = isinstance(init_scale, int | float) and not isinstance(init_scale, bool)
+    if not is_number or not 0 < init_scale < float("inf"):
+        raise ValueError(f"Expected a number init_scale > 0, but got {init_scale!r}.")
+    return float(init_scale)
+
+
+def checked_init_scale(init_scale: InitScale) -> InitScale:
+    """Check an initial scale, or each of those by site name.
+
+    Raises:
+        ValueError: One of them is not a positive, finite number.
+    """
+    if isinstance(init_scale, Mapping):
+        return {name: positive_init_scale(scale) for name, scale in init_scale.items()}
+    return positive_init_scale(init_scale)
+
+
+def init_scale_by_site(init_scale: InitScale, sites: Iterable[str]) -> dict[str, float]:
+    """The initial scale of each site; `DEFAULT_SCALE` for those that a mapping leaves out.
+
+    Raises:
+        ValueError: A mapping names a site that there is not; the message suggests the closest.
+    """
+    names = list(sites)
+    if not isinstance(init_scale, Mapping):
+        return dict.fromkeys(names, init_scale)
+    for name in init_scale:
+        if name not in names:
+            close = difflib.get_close_matches(name, names, n=1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            raise ValueError(
+                f"init_scale has a value for '{name}', but the guide covers no such site.{hint} "
+                f"Its sites are: {', '.join(sorted(names)) or 'none'}."
+            )
+    return {name: init_scale.get(name, DEFAULT_SCALE) for name in names}

@@ -25,7 +25,7 @@ class TypedAffineAutoregressive(AffineAutoregressive):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # With stable=True the base class hides its methods behind attributes of the instance.
-        vars(self).pop("_inverse", None)
+        self.__dict__.pop("_inverse", None)
 
     def _inverse(self, y: Tensor) -> Tensor:
         """The vectors that the transform takes to ``y``; shape (..., D).

@@ -11,7 +11,8 @@ from pyro.distributions.torch_transform import ComposeTransformModule
 from pyro.distributions.transforms import BlockAutoregressive, Permute
 from torch import Tensor
 
-from autoguide_core.guides.flow import DEFAULT_INIT_SCALE, AutoNormalizingFlow
+from autoguide_core.guides.flow import AutoNormalizingFlow
+from autoguide_core.guides.scales import DEFAULT_SCALE
 from autoguide_core.guides.triangular import invert_triangular, with_inverse_gradient
 from autoguide_core.initialization import InitStrategy, init_to_uniform
 
@@ -82,7 +83,7 @@ class AutoBNAFNormal(AutoNormalizingFlow):
         num_flows: int = 1,
         hidden_factors: Sequence[int] = (8, 8),
         init_loc_fn: InitStrategy = init_to_uniform,
-        init_scale: float = DEFAULT_INIT_SCALE,
+        init_scale: float = DEFAULT_SCALE,
     ) -> None:
         if not _is_positive_integer(num_flows):
             raise ValueError(f"Expected an integer num_flows > 0, but got {num_flows!r}.")

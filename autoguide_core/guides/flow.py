@@ -12,10 +12,8 @@ from pyro.nn.module import PyroParam
 from torch import Tensor, nn
 
 from autoguide_core.guides.continuous import AutoContinuous
-from autoguide_core.guides.scales import positive_init_scale
+from autoguide_core.guides.scales import DEFAULT_SCALE, positive_init_scale
 from autoguide_core.initialization import InitStrategy, init_to_feasible, init_to_median
-
-DEFAULT_INIT_SCALE = 0.1
 
 
 class AutoNormalizingFlow(AutoContinuous):
@@ -60,9 +58,7 @@ class AutoNormalizingFlow(AutoContinuous):
         init_scale: float | None = None,
     ) -> None:
         self._is_affine = init_loc_fn is not None or init_scale is not None
-        self._init_scale = positive_init_scale(
-            DEFAULT_INIT_SCALE if init_scale is None else init_scale
-        )
+        self._init_scale = positive_init_scale(DEFAULT_SCALE if init_scale is None else init_scale)
         fallback = init_to_median if self._is_affine else init_to_feasible
         super().__init__(model, init_loc_fn=init_loc_fn or fallback)
         self._init_transform_fn: Callable[[int], Any] | None = init_transform_fn

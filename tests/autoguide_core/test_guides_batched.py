@@ -342,6 +342,22 @@ def test_float64_masks_and_moving_supports(family):
     torch.testing.assert_close(draws["z"].std(0), torch.ones(3).double(), rtol=0, atol=0.35)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_scales_by_site_and_a_draw_that_is_not_a_number(family):
+    part = 1.0 if family is AutoBatchedMultivariateNormal else 0.5**0.5
+    guide = family(nested, init_scale={"a": 0.5 / part, "c": 2 / part, "p": 0.1 / part})
+    guide()
+    expected = torch.tensor([0.5, 0.1, 0.1]).expand(3, 1, 3)
+    torch.testing.assert_close(guide.scales.outer.detach(), expected)
+    assert guide.scales.inner.flatten().tolist() == pytest.approx([2.0] * 8)
+    with pytest.raises(ValueError, match=r"'aa'.*Did you mean 'a'"):
+        family(nested, init_scale={"aa": 0.5})()
+    with torch.no_grad():
+        guide.locs.inner[1, 0] = float("nan")
+    with pytest.raises(ValueError, match="site 'c'"), pyro.validation_enabled(True):
+        guide()
+
+
 def test_plates_with_awkward_names():
     def model():
         pyro.sample("x", dist.Normal(0.0, 1.0))

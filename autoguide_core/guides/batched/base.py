@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from typing import Any
 
 import pyro
-import pyro.distributions as dist
 import torch
 from pyro import poutine
 from pyro.distributions import constraints
@@ -23,9 +22,16 @@ from autoguide_core.guides.batched.blocks import (
     find_blocks,
     full_size_start,
 )
+from autoguide_core.guides.divergence import check_finite
 from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, quantiles_of_draws
+from autoguide_core.guides.emission import emit_point
 from autoguide_core.guides.naming import get_deep, parameter_paths, set_deep
-from autoguide_core.guides.scales import positive_init_scale
+from autoguide_core.guides.scales import (
+    DEFAULT_SCALE,
+    InitScale,
+    checked_init_scale,
+    init_scale_by_site,
+)
 from autoguide_core.guides.supports import (
     constrain,
     hold_masked,
@@ -48,7 +54,8 @@ class BatchedGuide(AutoGuide):
         batch_ndim: Only the plates at this many of the leftmost plate dims batch.
         plates: Only the plates of these names batch.
         init_loc_fn: The initialisation strategy of the locations.
-        init_scale: The initial scale in unconstrained space.
+        init_scale: The initial scale in unconstrained space; or scales by site name, 0.1 for the
+            rest.
         create_plates: As for `AutoGuide`.
 
     Attributes:
@@ -68,7 +75,7 @@ class BatchedGuide(AutoGuide):
         batch_ndim: int | None = None,
         plates: Collection[str] | None = None,
         init_loc_fn: InitStrategy = init_to_median,
-        init_scale: float = 0.1,
+        init_scale: InitScale = DEFAULT_SCALE,
         create_plates: Callable[..., Any] | None = None,
     ) -> None:
         if batch_ndim is not None and plates is not None:
@@ -80,7 +87,7 @@ class BatchedGuide(AutoGuide):
             raise ValueError(f"Expected a list of plate names, but got {plates!r}.")
         self._batch_ndim = batch_ndim
         self._batching = None if plates is None else tuple(plates)
-        self._init_scale = positive_init_scale(init_scale)
+        self._init_scale = checked_init_scale(init_scale)
         super().__init__(model, create_plates=create_plates)
         self._initialise_with(init_loc_fn)
         self._blocks: list[Block] = []
@@ -93,15 +100,16 @@ class BatchedGuide(AutoGuide):
             raise RuntimeError(f"{family} found no latent variables; Use an empty guide instead")
         batching = batching_plates(self._prototype_frames, self._batch_ndim, self._batching)
         self._blocks = find_blocks(family, sites.items(), batching)
+        init_scales = init_scale_by_site(self._init_scale, sites)
         self.locs, self.scales = PyroModule(), PyroModule()
         self._paths = parameter_paths(self.locs, [block.name for block in self._blocks])
         for block in self._blocks:
-            starts = {slot.name: full_size_start(sites[slot.name]) for slot in block.slots}
-            self._set_up_block(block, block.pack(starts))
+            locs = {slot.name: full_size_start(sites[slot.name]) for slot in block.slots}
+            scales = {name: torch.full_like(loc, init_scales[name]) for name, loc in locs.items()}
+            self._set_up_block(block, block.pack(locs), block.pack(scales))
 
-    def _set_up_block(self, block: Block, loc: Tensor) -> None:
-        """Make the parameters of a block that starts at ``loc``, of shape (*plate sizes, d)."""
-        scale = torch.full_like(loc, self._init_scale)
+    def _set_up_block(self, block: Block, loc: Tensor, scale: Tensor) -> None:
+        """Make the parameters of a block that starts at given values of shape (*plate sizes, d)."""
         self._set("locs", block, PyroParam(loc, constraints.real, 1))
         self._set("scales", block, PyroParam(scale, self.scale_constraint, 1))
 
@@ -145,6 +153,7 @@ class BatchedGuide(AutoGuide):
                     self._posterior(block),
                     infer={"is_auxiliary": True},
                 )
+            check_finite(vectors, {slot.name: slot.width for slot in block.slots})
             unconstrained.update(block.unpack(vectors))
         supports = self._current_supports(unconstrained, *args, **kwargs)
         masks = self._current_masks(*args, **kwargs)
@@ -159,8 +168,7 @@ class BatchedGuide(AutoGuide):
                 draw_event_dim = event_dim + draw.dim() - value.dim()
                 log_density = hold_masked(log_density, draw, draw_event_dim, masks[name])
             with self._site_plates(site):
-                delta = dist.Delta(value, log_density, event_dim=event_dim)
-                result[name] = pyro.sample(name, delta)
+                result[name] = emit_point(name, value, log_density, event_dim)
         return result
 
     # --- Results ------------------------------------------------------------------------------

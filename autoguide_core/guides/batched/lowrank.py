@@ -12,6 +12,7 @@ from torch import Tensor
 
 from autoguide_core.guides.batched.base import BatchedGuide
 from autoguide_core.guides.batched.blocks import Block
+from autoguide_core.guides.scales import DEFAULT_SCALE, InitScale
 from autoguide_core.initialization import InitStrategy, init_to_median
 
 
@@ -28,7 +29,8 @@ class AutoBatchedLowRankMultivariateNormal(BatchedGuide):
         batch_ndim: Only the plates at this many of the leftmost plate dims batch.
         plates: Only the plates of these names batch.
         init_loc_fn: The initialisation strategy of the locations.
-        init_scale: The approximate initial marginal scale in unconstrained space.
+        init_scale: The approximate initial marginal scale in unconstrained space; or scales by site
+            name, 0.1 for the rest.
         rank: The rank R of the factors, lowered to d in blocks of fewer entries; by default the
             root of each block's d, rounded.
         create_plates: As for `AutoGuide`.
@@ -49,7 +51,7 @@ class AutoBatchedLowRankMultivariateNormal(BatchedGuide):
         batch_ndim: int | None = None,
         plates: Collection[str] | None = None,
         init_loc_fn: InitStrategy = init_to_median,
-        init_scale: float = 0.1,
+        init_scale: InitScale = DEFAULT_SCALE,
         rank: int | None = None,
         create_plates: Callable[..., Any] | None = None,
     ) -> None:
@@ -65,15 +67,13 @@ class AutoBatchedLowRankMultivariateNormal(BatchedGuide):
             init_scale=init_scale,
             create_plates=create_plates,
         )
-        # The diagonal's half of the variance.
-        self._init_scale *= 0.5**0.5
 
     def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
         self.cov_factors = PyroModule()
         super()._setup_prototype(*args, **kwargs)
 
-    def _set_up_block(self, block: Block, loc: Tensor) -> None:
-        super()._set_up_block(block, loc)
+    def _set_up_block(self, block: Block, loc: Tensor, scale: Tensor) -> None:
+        super()._set_up_block(block, loc, 0.5**0.5 * scale)
         rank = min(self.rank or round(block.width**0.5), block.width)
         factor = loc.new_empty((*loc.shape, rank)).normal_(0, rank**-0.5)
         self._set("cov_factors", block, PyroParam(factor, constraints.real, 2))
@@ -82,7 +82,10 @@ class AutoBatchedLowRankMultivariateNormal(BatchedGuide):
         """The low-rank multivariate Normals."""
         scale = self._get("scales", block)
         factor = self._get("cov_factors", block) * scale[..., None]
-        return dist.LowRankMultivariateNormal(self._loc(block), factor, scale.square())
+        # The guide checks its draws, and names their site.
+        return dist.LowRankMultivariateNormal(
+            self._loc(block), factor, scale.square(), validate_args=False
+        )
 
     def _standard_deviation(self, block: Block) -> Tensor:
         factor = self._get("cov_factors", block)

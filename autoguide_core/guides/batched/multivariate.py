@@ -34,7 +34,8 @@ class AutoBatchedMultivariateNormal(BatchedGuide):
             covariance over all sites.
         plates: Only the plates of these names batch.
         init_loc_fn: The initialisation strategy of the locations.
-        init_scale: The initial scale in unconstrained space.
+        init_scale: The initial scale in unconstrained space; or scales by site name, 0.1 for the
+            rest.
         create_plates: As for `AutoGuide`.
 
     Attributes:
@@ -49,8 +50,8 @@ class AutoBatchedMultivariateNormal(BatchedGuide):
         self.scale_trils = PyroModule()
         super()._setup_prototype(*args, **kwargs)
 
-    def _set_up_block(self, block: Block, loc: Tensor) -> None:
-        super()._set_up_block(block, loc)
+    def _set_up_block(self, block: Block, loc: Tensor, scale: Tensor) -> None:
+        super()._set_up_block(block, loc, scale)
         identity = torch.eye(block.width, dtype=loc.dtype, device=loc.device)
         identity = identity.expand(*block.shape, -1, -1).contiguous()
         self._set("scale_trils", block, PyroParam(identity, self.scale_tril_constraint, 2))
@@ -60,7 +61,10 @@ class AutoBatchedMultivariateNormal(BatchedGuide):
 
     def _posterior(self, block: Block) -> Any:
         """The multivariate Normals, which score their own draws without a triangular solve."""
-        return NoiseScoredMultivariateNormal(self._loc(block), scale_tril=self._cholesky(block))
+        # The guide checks its draws, and names their site.
+        return NoiseScoredMultivariateNormal(
+            self._loc(block), scale_tril=self._cholesky(block), validate_args=False
+        )
 
     def _standard_deviation(self, block: Block) -> Tensor:
         return self._cholesky(block).square().sum(-1).sqrt()

@@ -48,7 +48,7 @@ def log_joint(
         values: Constrained values of its latent sites, by name.
     """
     with poutine.block():
-        trace = poutine.trace(_at(model, values)).get_trace(*args, **kwargs)
+        trace = poutine.trace(given_values(model, values)).get_trace(*args, **kwargs)
     free = {
         name: site
         for name, site in trace.nodes.items()
@@ -69,7 +69,7 @@ def log_joint(
     if not enumerated:
         return LogJoint(trace.log_prob_sum(), drawn, minibatches)
     depth = max((-frame.dim for frame in frames), default=0)
-    summed = poutine.enum(_at(model, values), first_available_dim=-1 - depth)
+    summed = poutine.enum(given_values(model, values), first_available_dim=-1 - depth)
     with poutine.block(), pyro.validation_enabled(False), warnings.catch_warnings():
         # Pyro's contraction warns of internals of torch.
         warnings.simplefilter("ignore")
@@ -78,7 +78,8 @@ def log_joint(
         return LogJoint(evaluator.log_prob(trace), drawn, minibatches)
 
 
-def _at(model: Any, values: Mapping[str, Tensor]) -> Any:
+def given_values(model: Any, values: Mapping[str, Tensor]) -> Any:
+    """A model whose latent sites have given values where there are some."""
     return _Given(values)(model)
 
 

@@ -1,0 +1,1 @@
+"""Guides by differentiable annealed importance sampling."""

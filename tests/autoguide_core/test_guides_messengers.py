@@ -423,7 +423,8 @@ def test_summaries_have_full_size_and_leave_no_trace(family):
     assert not [node for node in outer.trace.nodes.values() if node["type"] == "sample"]
     assert {k: v.shape for k, v in draws.items()} == {k: (7, *v) for k, v in shapes.items()}
     assert {k: v.shape for k, v in quantiles.items()} == {k: (3, *v) for k, v in shapes.items()}
-    assert not any(v.requires_grad for v in [*draws.values(), *guide.median().values()])
+    summaries = [*draws.values(), *guide.median().values(), *quantiles.values()]
+    assert not any(value.requires_grad for value in summaries)
     assert guide()["z"].shape == (3,)
 
 

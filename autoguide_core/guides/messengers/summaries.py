@@ -87,7 +87,8 @@ def _exact_quantiles(
         result[name] = None
         if max([len(posterior.batch_shape), *bounds]) <= layout.depth:
             fixed = posterior.expand(shape[: len(shape) - event_dim])
-            result[name] = mapped_normal_quantiles(fixed, q)
+            with torch.no_grad():
+                result[name] = mapped_normal_quantiles(fixed, q)
     return result
 
 

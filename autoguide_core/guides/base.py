@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -23,6 +24,14 @@ from autoguide_core.guides.live import (
     current_sites,
     given_indices,
     support_sources,
+)
+from autoguide_core.guides.loading import (
+    needs_no_data,
+    parameter_paths_of,
+    put_back,
+    stand_in,
+    stored_names,
+    take_stand_ins,
 )
 from autoguide_core.guides.supports import (
     SiteMask,
@@ -101,6 +110,7 @@ class AutoGuide(PyroModule):
         self._plate_depth = 0
         self._in_full_size = False
         self._emitted: dict[str, Tensor] = {}
+        self._is_loaded = False
 
     @property
     def model(self) -> Model:
@@ -172,12 +182,31 @@ class AutoGuide(PyroModule):
         if self.master is not None:
             self._root()._ensure_prototype(*args, **kwargs)
         if self.prototype_trace is None:
+            loaded = take_stand_ins(self) if self._is_loaded else {}
+            stored = set(pyro.get_param_store().keys())
             try:
                 self._setup_prototype(*args, **kwargs)
+                put_back(self, loaded)
             except BaseException:
                 # Otherwise the next call would take a half-made guide for a whole one.
                 self.prototype_trace = None
                 raise
+            self._is_loaded = False
+            if not loaded:
+                self._warn_of_inherited(stored)
+
+    def _warn_of_inherited(self, stored: set[str]) -> None:
+        """Warn of parameters that were in Pyro's store before this guide made its own."""
+        names = sorted(stored_names(self, parameter_paths_of(self, AutoGuide)) & stored)
+        if names and not pyro.settings.get("module_local_params"):
+            others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            warnings.warn(
+                f"This {type(self).__name__} goes on with values that it did not make: "
+                f"'{names[0]}'{others} were in Pyro's parameter store already, from another guide "
+                "of this name or from a file. Call pyro.clear_param_store() before making a guide "
+                "that is to start afresh.",
+                stacklevel=4,
+            )
 
     def _sites(self) -> Iterator[tuple[str, Site]]:
         """The latent sites of the prototype, in the model's order."""
@@ -406,6 +435,43 @@ class AutoGuide(PyroModule):
             for name, value in values.items()
             if name in shapes
         }
+
+    # --- Parameters before the first call ---------------------------------------------------------
+
+    def _set_up_without_data(self) -> None:
+        """Set the guide up, if nothing but a run of the model is needed for it."""
+        if (
+            self.prototype_trace is None
+            and not self._is_loaded
+            and self._bare_model is not None
+            and needs_no_data(self._bare_model[0])
+        ):
+            self._ensure_prototype()
+
+    def named_parameters(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, nn.Parameter]]:
+        """The parameters by name; see `torch.nn.Module.named_parameters`.
+
+        A guide of a model without arguments makes its parameters now, if there are none yet.
+        """
+        for module in list(self.modules()):
+            if isinstance(module, AutoGuide):
+                module._set_up_without_data()
+        yield from super().named_parameters(*args, **kwargs)
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The parameters as tensors by path; see `torch.nn.Module.state_dict`."""
+        self._set_up_without_data()
+        state: dict[str, Any] = super().state_dict(*args, **kwargs)
+        return state
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        self._set_up_without_data()
+        if self.prototype_trace is None and not isinstance(self, nn.ModuleList):
+            stand_in(self, state_dict, prefix)
+            self._is_loaded = True
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     # --- Copying and saving -------------------------------------------------------------------
 

@@ -121,10 +121,21 @@ class SiteParameters:
         ]
 
     def _agree_with_store(self) -> None:
-        """Make the store and the modules hold the same tensors."""
+        """Make the store and the modules hold the same tensors.
+
+        Raises:
+            ValueError: The store holds a tensor of another shape.
+        """
         stored = dict(pyro.get_param_store().named_parameters())
         for parameter in self._all:
-            if stored.get(parameter.full_name) is not parameter.free:
+            known = stored.get(parameter.full_name)
+            if known is not None and known.shape != parameter.free.shape:
+                raise ValueError(
+                    f"Pyro's parameter store holds '{parameter.full_name}' with shape "
+                    f"{tuple(known.shape)}, but this guide needs {tuple(parameter.free.shape)}. "
+                    "Another guide of this name made it: call pyro.clear_param_store() first."
+                )
+            if known is not parameter.free:
                 getattr(parameter.module, parameter.leaf)  # a read does it, in either direction
 
 

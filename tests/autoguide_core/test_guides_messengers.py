@@ -174,6 +174,7 @@ def test_amortized_plates_share_parameters_as_in_stock_pyro(family):
     actual = fitted(ours, family, subsampled, Trace_ELBO(), **options)
     assert actual["start"]["locs.v"].shape == (2,)
     assert_equal_fits(actual, expected)
+    pyro.clear_param_store()
     draws = getattr(ours, family)(subsampled, **options).sample_posterior(5)
     assert draws["v"].shape == (5, 6, 2)
 
@@ -328,8 +329,10 @@ def test_unknown_names_and_bad_options_are_told():
         Normal(subsampled, amortized_plates="dta")()
     with pytest.raises(ValueError, match=r"hierarchical_sites.*'mux'.*Did you mean 'mu'"):
         Hierarchical(subsampled, hierarchical_sites=["mux"])()
+    pyro.clear_param_store()
     with pytest.warns(UserWarning, match=r"'later'.*right only if a later call has it"):
         Hierarchical(subsampled, hierarchical_sites=["later"])()
+    pyro.clear_param_store()
     with pytest.warns(UserWarning, match="'muu'"):
         Normal(subsampled, init_loc_fn=init_to_value(values={"muu": 1.0}))()
     with pytest.raises(ValueError, match="'mu' has the wrong shape"):
@@ -606,6 +609,7 @@ def test_summaries_of_a_list_are_joint():
 
 def test_a_part_before_the_sites_that_it_follows_is_told():
     for family, follows in ((Hierarchical, True), (Normal, False)):
+        pyro.clear_param_store()
         guide = AutoGuideList(chain)
         guide.append(family(poutine.block(chain, hide=["mu"])))
         guide.append(AutoNormal(poutine.block(chain, expose=["mu"])))
@@ -680,6 +684,19 @@ def test_a_state_dict_can_be_loaded_before_the_first_call():
     other.load_state_dict(state)
     with pytest.raises(ValueError, match=r"\(5,\).*'locs.z_unconstrained'.*'z' needs \(6,\)"):
         other.median()
+
+
+def test_values_of_another_guide_are_told_and_kept():
+    Normal(chain, init_loc_fn=init_to_value(values={"mu": 7.0, "z": 7.0}))()
+    guide = Normal(chain)
+    with pytest.warns(UserWarning, match="'locs.mu' was in Pyro's parameter store") as record:
+        guide()
+    assert len(record) == 1
+    assert guide.median()["mu"] == 7.0
+
+
+def test_parameters_are_there_before_the_first_call_where_no_data_are_needed():
+    assert len(list(Hierarchical(chain).parameters())) == 6
 
 
 def test_predictive_draws_the_sites_of_the_guide():

@@ -126,15 +126,28 @@ class AutoMessenger(AutoGuide, SiteHandler, metaclass=MessengerMeta):
 
     # --- Set-up -------------------------------------------------------------------------------
 
+    def _ensure_prototype(self, *args: Any, **kwargs: Any) -> None:
+        """Record the sites of one call, if this has not been done yet."""
+        if self.master is not None:
+            super()._ensure_prototype(*args, **kwargs)
+        elif self.prototype_trace is None:
+            self._setup_prototype(*args, **kwargs)
+
+    def _set_up_without_data(self) -> None:
+        """A guide that has been called has the parameters of the sites of that call."""
+        if not self._is_checked:
+            super()._set_up_without_data()
+
     def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
         """Record the sites that one call covers; a part of a list then keeps to them."""
         if self.master is None:
             with undisturbed(self), poutine.block():
                 self(*args, **kwargs)
-                self.prototype_trace = self.get_traces()[0]
-            for name, site in list(self.prototype_trace.nodes.items()):
+                trace = self.get_traces()[0]
+            for name, site in list(trace.nodes.items()):
                 if site["type"] != "sample" or site["is_observed"]:
-                    self.prototype_trace.remove_node(name)
+                    trace.remove_node(name)
+            self.prototype_trace = trace
             return
         super()._setup_prototype(*args, **kwargs)
         # Draws of a part may follow from those of other parts: a list then draws all together.

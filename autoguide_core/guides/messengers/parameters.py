@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
+import pyro
 import torch
 from pyro.distributions import constraints
 from pyro.nn.module import PyroModule, PyroParam
@@ -17,6 +18,7 @@ from pyro.ops.tensor_utils import periodic_repeat
 from pyro.poutine.runtime import get_plates
 from torch import Tensor
 
+from autoguide_core.guides.base import AutoGuide
 from autoguide_core.guides.messengers.base import AutoMessenger
 from autoguide_core.guides.naming import get_deep, set_deep
 from autoguide_core.guides.scales import positive_init_scale
@@ -59,6 +61,7 @@ class SiteParameters(AutoMessenger):
         self.init_loc_fn = init_loc_fn
         self._paths: dict[str, str] = {}
         self._loaded: dict[str, Tensor] = {}
+        self._has_warned = False
 
     def _get_params(self, name: str, prior: Any) -> tuple[Tensor, ...]:
         """The parameters of a site, those of the current minibatch, made if need be.
@@ -84,10 +87,29 @@ class SiteParameters(AutoMessenger):
             transform = bijection({"name": name, "fn": prior})
             params = self._init_params(name, prior, transform)
         path = _free_path(self._modules.get(self._groups[0]), name)
+        self._warn_of_inherited_values(f"{group}.{path}" for group in self._site_groups(name))
         for group, param in zip(self._site_groups(name), params, strict=True):
             set_deep(self, f"{group}.{path}", param)
             self._take_loaded(f"{group}.{path}{_UNCONSTRAINED}", name)
         self._paths[name] = path
+
+    def _warn_of_inherited_values(self, paths: Iterable[str]) -> None:
+        """Warn, once, of parameters to be made that are in Pyro's store already."""
+        prefix = self._pyro_name + "." if self._pyro_name else ""
+        stored = [
+            prefix + path
+            for path in paths
+            if prefix + path in pyro.get_param_store() and path + _UNCONSTRAINED not in self._loaded
+        ]
+        if stored and not self._has_warned and not pyro.settings.get("module_local_params"):
+            self._has_warned = True
+            warnings.warn(
+                f"This {type(self).__name__} goes on with values that it did not make: "
+                f"'{stored[0]}' was in Pyro's parameter store already, from another guide or from "
+                "a file. Call pyro.clear_param_store() before making a guide that is to start "
+                "afresh.",
+                stacklevel=2,
+            )
 
     def _init_params(self, name: str, prior: Any, transform: Any) -> list[PyroParam]:
         """A site's parameters as they start: a location and a positive scale.
@@ -166,7 +188,8 @@ class SiteParameters(AutoMessenger):
             path = key[len(prefix) :]
             if path.split(".")[0] in self._groups and not _has_parameter(self, path):
                 self._loaded[path] = state_dict.pop(key)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        # Not by way of AutoGuide, which keeps such values in a way of its own.
+        super(AutoGuide, self)._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def _take_loaded(self, path: str, name: str) -> None:
         value = self._loaded.pop(path, None)

@@ -327,6 +327,7 @@ def test_discrete_and_spherical_sites_get_advice():
 def test_unknown_names_and_bad_options_are_told():
     with pytest.raises(ValueError, match=r"amortized_plates.*'dta'.*Did you mean 'data'"):
         Normal(subsampled, amortized_plates="dta")()
+    pyro.clear_param_store()
     with pytest.raises(ValueError, match=r"hierarchical_sites.*'mux'.*Did you mean 'mu'"):
         Hierarchical(subsampled, hierarchical_sites=["mux"])()
     pyro.clear_param_store()
@@ -335,6 +336,7 @@ def test_unknown_names_and_bad_options_are_told():
     pyro.clear_param_store()
     with pytest.warns(UserWarning, match="'muu'"):
         Normal(subsampled, init_loc_fn=init_to_value(values={"muu": 1.0}))()
+    pyro.clear_param_store()
     with pytest.raises(ValueError, match="'mu' has the wrong shape"):
         Normal(subsampled, init_loc_fn=init_to_value(values={"mu": torch.zeros(2)}))()
     with pytest.raises(ValueError, match="init_scale"):

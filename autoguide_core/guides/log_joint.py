@@ -78,18 +78,30 @@ def log_joint(
         return LogJoint(evaluator.log_prob(trace), drawn, minibatches)
 
 
-def given_values(model: Any, values: Mapping[str, Tensor]) -> Any:
-    """A model whose latent sites have given values where there are some."""
-    return _Given(values)(model)
+def given_values(
+    model: Any, values: Mapping[str, Tensor], plates: Mapping[str, Any] | None = None
+) -> Any:
+    """A model whose latent sites have given values where there are some.
+
+    Args:
+        model: The model.
+        values: Constrained values by site name.
+        plates: Plates whose indices those of the model of the same names take.
+    """
+    return _Given(values, plates or {})(model)
 
 
 class _Given(Messenger):
-    """Puts given values at latent sites."""
+    """Puts given values at latent sites, and given indices at plates."""
 
-    def __init__(self, values: Mapping[str, Tensor]) -> None:
+    def __init__(self, values: Mapping[str, Tensor], plates: Mapping[str, Any]) -> None:
         super().__init__()
-        self._values = values
+        self._values, self._plates = values, plates
 
     def _pyro_sample(self, msg: Site) -> None:
-        if not msg["is_observed"] and not site_is_subsample(msg) and msg["name"] in self._values:
-            msg["value"] = self._values[msg["name"]]
+        name = msg["name"]
+        if site_is_subsample(msg):
+            if name in self._plates and msg["value"] is None:
+                msg["value"] = self._plates[name].indices
+        elif not msg["is_observed"] and name in self._values:
+            msg["value"] = self._values[name]

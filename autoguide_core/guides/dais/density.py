@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from pyro import poutine
+from pyro.distributions.util import scale_and_mask
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
@@ -39,6 +40,7 @@ def log_joint_per_draw(
     kwargs: dict[str, Any],
     values: Mapping[str, Tensor],
     batch_shape: torch.Size,
+    plates: Mapping[str, Any] | None = None,
 ) -> Tensor:
     """Run a model at many values of its latent sites in one, and score each.
 
@@ -48,6 +50,8 @@ def log_joint_per_draw(
         kwargs: Its keyword arguments.
         values: Constrained values of its latent sites, by name, with the draws on the left.
         batch_shape: The shape of the draws, with ones in the dims of the plates.
+        plates: Plates by name, whose elements are draws of their own, and whose indices the model
+            takes. Sites outside of them are left out, and minibatches are not scaled up.
 
     Returns:
         Shape ``batch_shape``.
@@ -56,7 +60,8 @@ def log_joint_per_draw(
         ValueError: A latent site has no value.
     """
     with poutine.block():
-        trace = poutine.trace(given_values(model, values)).get_trace(*args, **kwargs)
+        given = given_values(model, values, plates)
+        trace = poutine.trace(given).get_trace(*args, **kwargs)
     trace.compute_log_prob()
     total: Tensor | float = 0.0
     for name, site in trace.nodes.items():
@@ -68,5 +73,9 @@ def log_joint_per_draw(
                 f"part of the AutoGuideList that covers '{name}' before this one; a site that is "
                 "enumerated in the model cannot stand beside it."
             )
-        total = total + summed_to(site["log_prob"], batch_shape)
+        if plates is None:
+            total = total + summed_to(site["log_prob"], batch_shape)
+        elif plates.keys() <= {frame.name for frame in site["cond_indep_stack"]}:
+            log_prob = scale_and_mask(site["unscaled_log_prob"], mask=site["mask"])
+            total = total + summed_to(log_prob, batch_shape)
     return torch.as_tensor(total).expand(batch_shape)

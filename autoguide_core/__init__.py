@@ -1,5 +1,8 @@
 """Automatic guides, the engine that fits them, and the posterior they give: for any Pyro model."""
 
+# What an ELBO is made of.
+from autoguide_core.diagnosis import LossTerm, LossTerms, explain_loss
+
 # Distributions that Pyro does not have.
 from autoguide_core.distributions import Flat, Ordered, PositiveOrdered, Truncated
 
@@ -8,20 +11,31 @@ from autoguide_core.engine import FitError, FitResult, FitSettings, Progress, fi
 
 # Guides and their initialisation.
 from autoguide_core.guides import (
+    AutoBatchedLowRankMultivariateNormal,
+    AutoBatchedMultivariateNormal,
+    AutoBNAFNormal,
     AutoCallable,
     AutoContinuous,
     AutoDelta,
     AutoDiagonalNormal,
     AutoDiscreteParallel,
+    AutoGaussian,
     AutoGuide,
     AutoGuideList,
+    AutoHierarchicalNormalMessenger,
     AutoIAFNormal,
     AutoLaplaceApproximation,
     AutoLowRankMultivariateNormal,
+    AutoMessenger,
     AutoMultivariateNormal,
     AutoNormal,
     AutoNormalizingFlow,
+    AutoNormalMessenger,
+    AutoRegressiveMessenger,
+    AutoStructured,
+    GuidePosterior,
     NeuTraReparam,
+    StructuredReparam,
 )
 from autoguide_core.initialization import (
     InitMessenger,
@@ -36,32 +50,46 @@ from autoguide_core.initialization import (
 from autoguide_core.posterior import Draws, Psis, draw_posterior, psis, resample
 
 __all__ = [
+    "AutoBNAFNormal",
+    "AutoBatchedLowRankMultivariateNormal",
+    "AutoBatchedMultivariateNormal",
     "AutoCallable",
     "AutoContinuous",
     "AutoDelta",
     "AutoDiagonalNormal",
     "AutoDiscreteParallel",
+    "AutoGaussian",
     "AutoGuide",
     "AutoGuideList",
+    "AutoHierarchicalNormalMessenger",
     "AutoIAFNormal",
     "AutoLaplaceApproximation",
     "AutoLowRankMultivariateNormal",
+    "AutoMessenger",
     "AutoMultivariateNormal",
     "AutoNormal",
+    "AutoNormalMessenger",
     "AutoNormalizingFlow",
+    "AutoRegressiveMessenger",
+    "AutoStructured",
     "Draws",
     "FitError",
     "FitResult",
     "FitSettings",
     "Flat",
+    "GuidePosterior",
     "InitMessenger",
+    "LossTerm",
+    "LossTerms",
     "NeuTraReparam",
     "Ordered",
     "PositiveOrdered",
     "Progress",
     "Psis",
+    "StructuredReparam",
     "Truncated",
     "draw_posterior",
+    "explain_loss",
     "fit",
     "init_to_feasible",
     "init_to_generated",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, TypeAlias
 
@@ -33,6 +33,7 @@ from autoguide_core.guides.loading import (
     stored_names,
     take_stand_ins,
 )
+from autoguide_core.guides.posterior import GuidePosterior
 from autoguide_core.guides.supports import (
     SiteMask,
     full_shape,
@@ -317,7 +318,7 @@ class AutoGuide(PyroModule):
         if not self._live_supports:
             return self._supports
         root = self._root()
-        self._check_live_sources(root)
+        self._check_live_sources(root, root._emitted)
         now = current_sites(
             self._full_model(),
             args,
@@ -349,10 +350,10 @@ class AutoGuide(PyroModule):
         own = {name for name, _ in self._sites()}
         return frozenset().union(*self._live_supports.values()) & (latents - own)
 
-    def _check_live_sources(self, root: AutoGuide) -> None:
+    def _check_live_sources(self, root: AutoGuide, known: Collection[str]) -> None:
         for name, sources in self._live_supports.items():
             for source in sorted(self._foreign_sources() & sources):
-                if source not in root._emitted:
+                if source not in known:
                     raise ValueError(
                         f"The support of site '{name}' depends on site '{source}', which no "
                         "earlier part of the AutoGuideList covers: put the part that covers "
@@ -435,6 +436,62 @@ class AutoGuide(PyroModule):
             for name, value in values.items()
             if name in shapes
         }
+
+    def posterior(self, *args: Any, **kwargs: Any) -> GuidePosterior:
+        """The approximate posterior as a distribution: draws, densities, ArviZ.
+
+        Args:
+            *args: Positional arguments of the model.
+            **kwargs: Keyword arguments of the model.
+        """
+        return GuidePosterior(self, args, kwargs)
+
+    def _covered_sites(self) -> Iterator[tuple[str, Site]]:
+        """The latent sites that the guide itself gives values to."""
+        yield from self._sites()
+
+    def _score(self, draws: dict[str, Tensor], /, *args: Any, **kwargs: Any) -> Tensor:
+        """The log density of joint draws on the supports; shape (S,). See `GuidePosterior`."""
+        if not self._live_supports:
+            return self._score_on(self._supports, draws)
+        with self._full_size_plates():
+            self._root()._create_plates(*args, **kwargs)
+            self.plates = self._root().plates
+            self._check_live_sources(self._root(), set(draws))
+            scores = []
+            for index in range(len(next(iter(draws.values())))):  # each has supports of its own
+                values = {name: value[index] for name, value in draws.items()}
+                now = current_sites(
+                    self._full_model(),
+                    args,
+                    kwargs,
+                    plates=self.plates,
+                    values=values,
+                    unconstrained={},
+                )
+                moved = {name: now[name]["fn"].support for name in self._live_supports}
+                one = {name: value[None] for name, value in values.items()}
+                scores.append(self._score_on(self._supports | moved, one))
+        return torch.cat(scores)
+
+    def _score_on(self, supports: Mapping[str, Any], draws: Mapping[str, Tensor]) -> Tensor:
+        """The log density of joint draws on given supports; shape (S,)."""
+        log_jacobian: Tensor | float = 0.0
+        unconstrained = {}
+        for name, _ in self._sites():
+            transform = biject_to(supports[name])
+            value = unconstrained[name] = transform.inv(draws[name])
+            of_site = transform.log_abs_det_jacobian(value, draws[name])
+            log_jacobian = log_jacobian + of_site.reshape(len(draws[name]), -1).sum(-1)
+        return self._score_unconstrained(unconstrained) - log_jacobian
+
+    def _score_unconstrained(self, unconstrained: dict[str, Tensor]) -> Tensor:
+        """The log density of joint draws in unconstrained space; shape (S,).
+
+        Args:
+            unconstrained: For each site of the guide a tensor (S, *full unconstrained shape).
+        """
+        raise NotImplementedError(f"The density of {type(self).__name__} is not known.")
 
     # --- Parameters before the first call ---------------------------------------------------------
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.distributions import biject_to
 
 from autoguide_core.guides.base import AutoGuide
-from autoguide_core.guides.divergence import check_finite
+from autoguide_core.guides.divergence import watch
 from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, quantiles_of_draws
 from autoguide_core.guides.emission import emit_point
 from autoguide_core.guides.packing import Packed, Packing
@@ -150,7 +150,7 @@ class AutoContinuous(AutoGuide):
         """
         self._ensure_prototype(*args, **kwargs)
         latent = self.sample_latent(*args, **kwargs)
-        check_finite(latent, {name: s.numel() for name, s in self._unconstrained_shapes.items()})
+        watch(latent, {name: s.numel() for name, s in self._unconstrained_shapes.items()})
         self._create_plates(*args, **kwargs)
         if self._packing is None:
             images = self._constrain_one_by_one(latent, *args, **kwargs)
@@ -251,6 +251,12 @@ class AutoContinuous(AutoGuide):
                 return {name: image for (name, _), image in zip(self._sites(), images, strict=True)}
             draws = self._unpack_latent_draws(latents)
             return {name: biject_to(self._supports[name])(draw) for name, draw in draws.items()}
+
+    def _score_unconstrained(self, unconstrained: dict[str, Tensor]) -> Tensor:
+        values = [unconstrained[name] for name, _ in self._sites()]
+        parts = [value.reshape(len(value), -1) for value in values]
+        log_density: Tensor = self.get_posterior().log_prob(torch.cat(parts, dim=1))
+        return log_density
 
     def _unpack_latent_draws(self, latents: Tensor) -> dict[str, Tensor]:
         """Cut draws of the vector, shape (S, D), into draws of each site, (S, *shape)."""

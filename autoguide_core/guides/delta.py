@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from autoguide_core.guides.base import AutoGuide
+from autoguide_core.guides.draws import score_of_point
 from autoguide_core.guides.emission import emit_point
 from autoguide_core.guides.live import ARGUMENTS
 from autoguide_core.guides.naming import get_deep, parameter_paths
@@ -110,3 +111,6 @@ class AutoDelta(AutoGuide):
             name: medians[name].expand(num_samples, *full_shape(site))
             for name, site in self._sites()
         }
+
+    def _score(self, draws: dict[str, Tensor], /, *args: Any, **kwargs: Any) -> Tensor:
+        return score_of_point(draws, self.median(*args, **kwargs))

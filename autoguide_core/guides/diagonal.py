@@ -8,6 +8,7 @@ import pyro.distributions as dist
 from torch import Tensor
 
 from autoguide_core.guides.loc_scale import LocScaleGuide
+from autoguide_core.guides.noise import NoiseScoredNormal
 
 
 class AutoDiagonalNormal(LocScaleGuide):
@@ -31,7 +32,7 @@ class AutoDiagonalNormal(LocScaleGuide):
 
     def get_posterior(self, *args: Any, **kwargs: Any) -> Any:
         """The diagonal Normal, event shape (D,)."""
-        return dist.Normal(self.loc, self.scale).to_event(1)
+        return NoiseScoredNormal(self.loc, self.scale).to_event(1)
 
     def _loc_scale(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         return self.loc, self.scale

@@ -1,18 +1,28 @@
-"""Telling a guide that has gone astray by its site, at the first call that sees it."""
+"""Telling of a guide that goes astray by its site, before its parameters are lost."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from pyro.poutine.util import is_validation_enabled
 from torch import Tensor
+from torch.utils.hooks import unserializable_hook
+
+_REMEDY = (
+    "See which term is at fault with print(autoguide_core.explain_loss(model, guide, …)); then "
+    "lower the learning rate, or start elsewhere (init_loc_fn, init_scale)."
+)
 
 
-def check_finite(
+def watch(
     packed: Tensor, sizes: Mapping[str, int], parameters: Mapping[str, Tensor] | None = None
 ) -> None:
-    """Check, while Pyro validates, that the draws of a guide are numbers.
+    """Check, while Pyro validates, that the draws of a guide and their gradient are numbers.
+
+    The gradient is checked in the backward pass: an error there comes before any optimizer takes
+    the step that would spoil all parameters.
 
     Args:
         packed: Unconstrained draws of all sites side by side, shape (..., D).
@@ -21,24 +31,42 @@ def check_finite(
 
     Raises:
         ValueError: An entry is infinite or not a number; the message names its site, and the
-            parameter at fault if there is one.
+            parameter at fault if there is one. In the backward pass: a derivative is not a number.
     """
     if not is_validation_enabled() or torch.jit.is_tracing():
         return
+    if packed.requires_grad:
+        # A flow keeps its latest draw, and must be possible to save with it.
+        packed.register_hook(unserializable_hook(partial(_check_gradient, sizes=sizes)))
     if bool(torch.isfinite(packed).all()):
         return
     for what, values in [*(parameters or {}).items(), ("draw", packed)]:
-        rows = values.detach().reshape(-1, sum(sizes.values()))
-        bad = (~torch.isfinite(rows)).nonzero()
-        if len(bad):
-            row, entry = bad[0].tolist()
+        bad = _first(~torch.isfinite(values), values, sizes)
+        if bad is not None:
             raise ValueError(
-                f"The guide's {what} of site '{_owner(entry, sizes)}' is "
-                f"{float(rows[row, entry])}: the gradient of the step before was not finite. "
-                "Find the term at fault with autoguide_core.explain_loss(model, guide, …) on "
-                "parameters saved earlier, lower the learning rate, or start elsewhere "
-                "(init_loc_fn, init_scale)."
+                f"The guide's {what} of site '{bad[0]}' is {bad[1]}: a step before has spoilt it. "
+                + _REMEDY
             )
+
+
+def _check_gradient(gradient: Tensor, sizes: Mapping[str, int]) -> None:
+    if bool(torch.isnan(gradient).any()):
+        bad = _first(torch.isnan(gradient), gradient, sizes)
+        assert bad is not None
+        raise ValueError(
+            f"The gradient of the loss by site '{bad[0]}' is not a number. The parameters are "
+            "still those before this step. " + _REMEDY
+        )
+
+
+def _first(is_bad: Tensor, values: Tensor, sizes: Mapping[str, int]) -> tuple[str, float] | None:
+    """The site and the value of the first bad entry."""
+    width = sum(sizes.values())
+    found = is_bad.detach().reshape(-1, width).nonzero()
+    if not len(found):
+        return None
+    row, entry = found[0].tolist()
+    return _owner(entry, sizes), float(values.detach().reshape(-1, width)[row, entry])
 
 
 def _owner(entry: int, sizes: Mapping[str, int]) -> str:

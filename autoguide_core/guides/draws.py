@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -45,3 +45,20 @@ def align_draws(value: Tensor, num_samples: int, shape: torch.Size) -> Tensor:
     if gap < 0:
         return value.expand(num_samples, *shape)
     return value.reshape(value.shape[0], *value.shape[1 + gap :]).expand(num_samples, *shape)
+
+
+def score_of_point(draws: Mapping[str, Tensor], point: Mapping[str, Tensor]) -> Tensor:
+    """The log probability of draws under a point: 0 at the point, minus infinity elsewhere.
+
+    Args:
+        draws: By site, each of shape (S, *site shape).
+        point: By site, each of the site's shape.
+
+    Returns:
+        Shape (S,).
+    """
+    hits = [
+        (draws[name] == value).reshape(len(draws[name]), -1).all(1) for name, value in point.items()
+    ]
+    at_point = torch.stack(hits).all(0)
+    return torch.zeros(len(at_point), device=at_point.device).masked_fill(~at_point, -torch.inf)

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import torch
 from pyro.poutine.messenger import Messenger
 from torch import Tensor, nn
 
@@ -177,6 +178,16 @@ class AutoGuideList(AutoGuide, nn.ModuleList):
         return self._gather(
             lambda part: part.sample_posterior(num_samples, *args, **kwargs), *args, **kwargs
         )
+
+    def _covered_sites(self) -> Iterator[tuple[str, Site]]:
+        """The latent sites of the parts; those of a hand-written part are known to it alone."""
+        for _, part in self._parts():
+            if part.prototype_trace is not None:
+                yield from part._covered_sites()
+
+    def _score(self, draws: dict[str, Tensor], /, *args: Any, **kwargs: Any) -> Tensor:
+        scores = [part._score(draws, *args, **kwargs) for _, part in self._parts()]
+        return torch.stack(scores).sum(0)
 
     def _gather(
         self, summarise: Callable[[AutoGuide], dict[str, Tensor]], *args: Any, **kwargs: Any

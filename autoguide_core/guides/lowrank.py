@@ -64,8 +64,12 @@ class AutoLowRankMultivariateNormal(AutoContinuous):
     def get_posterior(self, *args: Any, **kwargs: Any) -> Any:
         """The low-rank multivariate Normal, event shape (D,)."""
         scale = self.scale
+        # Not validated: the draw is, and that check names the site.
         return dist.LowRankMultivariateNormal(
-            self.loc, self.cov_factor * scale.unsqueeze(-1), scale.square()
+            self.loc,
+            self.cov_factor * scale.unsqueeze(-1),
+            scale.square(),
+            validate_args=False,
         )
 
     def _loc_scale(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:

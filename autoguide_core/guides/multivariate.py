@@ -48,7 +48,10 @@ class AutoMultivariateNormal(LocScaleGuide):
 
     def get_posterior(self, *args: Any, **kwargs: Any) -> Any:
         """The multivariate Normal, which scores its own draws without a triangular solve."""
-        return NoiseScoredMultivariateNormal(self.loc, scale_tril=self._cholesky())
+        # Not validated: the draw is, and that check names the site.
+        return NoiseScoredMultivariateNormal(
+            self.loc, scale_tril=self._cholesky(), validate_args=False
+        )
 
     def _loc_scale(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         return self.loc, self._cholesky().square().sum(-1).sqrt()

@@ -40,24 +40,24 @@ def standard_noise(sizes: Sequence[int], like: Tensor) -> Tensor:
 
 
 class NoiseScoredNormal(dist.Normal):
-    """A `Normal` that has been drawn already, together with others.
+    """A `Normal` for guides, which scores its latest draw from the noise.
 
-    Its first draw is the one given; later ones are new.
+    Its parameters are taken as they are: neither broadcast nor checked.
 
     Args:
         loc: Locations.
         scale: Scales, of the same shape.
-        draw: A draw, of the same shape.
-        log_density: The log density of each entry of the draw.
+        drawn: A draw made together with those of others, and the log density of its entries. The
+            first draw is then this one; later ones are new.
     """
 
-    def __init__(self, loc: Tensor, scale: Tensor, draw: Tensor, log_density: Tensor) -> None:
+    def __init__(
+        self, loc: Tensor, scale: Tensor, drawn: tuple[Tensor, Tensor] | None = None
+    ) -> None:
         self.loc, self.scale = loc, scale
-        self._draw = draw
-        self._log_density = log_density
-        self._is_drawn = False
-        # Past the base class, which would broadcast and check the parameters: a guide has checked
-        # them all at once.
+        self._latest = drawn
+        self._is_ready = drawn is not None
+        # Past the base class, which would broadcast and check the parameters.
         super(torch.distributions.Normal, self).__init__(loc.shape, validate_args=False)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
@@ -67,15 +67,21 @@ class NoiseScoredNormal(dist.Normal):
         return dist.Normal(self.loc, self.scale, validate_args=False).expand(batch_shape, _instance)
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008
-        """The draw given, the first time; shape (*sample_shape, *batch_shape)."""
-        if self._is_drawn or sample_shape:
-            return super().rsample(sample_shape)
-        self._is_drawn = True
-        return self._draw
+        """Draw, and remember the log density; shape (*sample_shape, *batch_shape)."""
+        if self._is_ready and self._latest is not None and not sample_shape:
+            self._is_ready = False
+            return self._latest[0]
+        shape = self._extended_shape(torch.Size(sample_shape))
+        noise = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
+        draw = self.loc + noise * self.scale
+        self._latest = draw, -0.5 * noise.square() - self.scale.log() - LOG_ROOT_TWO_PI
+        return draw
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """The log density of each entry; the one given if ``value`` is the draw itself."""
-        return self._log_density if value is self._draw else super().log_prob(value)
+        """The log density of each entry; that of the noise if ``value`` is the latest draw."""
+        if self._latest is not None and value is self._latest[0]:
+            return self._latest[1]
+        return super().log_prob(value)
 
 
 class NoiseScoredMultivariateNormal(dist.MultivariateNormal):

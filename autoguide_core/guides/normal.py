@@ -265,6 +265,16 @@ class AutoNormal(AutoGuide):
                 result[name] = biject_to(self._supports[name])(draw)
         return result
 
+    def _score_unconstrained(self, unconstrained: dict[str, Tensor]) -> Tensor:
+        total: Tensor = sum(
+            dist.Normal(*self._get_loc_and_scale(name))
+            .log_prob(value)
+            .reshape(len(value), -1)
+            .sum(1)
+            for name, value in unconstrained.items()
+        )
+        return total
+
 
 def batch_mask(mask: SiteMask) -> AbstractContextManager[Any]:
     """The handler that applies a site's batch mask to what is emitted inside."""

@@ -11,7 +11,7 @@ from pyro.distributions.util import sum_rightmost
 from torch import Tensor
 from torch.distributions import biject_to, constraints
 
-from autoguide_core.guides.divergence import check_finite
+from autoguide_core.guides.divergence import watch
 from autoguide_core.guides.emission import Source
 from autoguide_core.guides.noise import LOG_ROOT_TWO_PI, NoiseScoredNormal, standard_noise
 from autoguide_core.guides.packing import Packed, Packing
@@ -74,7 +74,7 @@ class DrawnTogether:
         loc, scale = packing.pack(locs), packing.pack(scales)
         noise = standard_noise(packing.sizes, loc)
         packed = loc + scale * noise
-        check_finite(packed, self._site_sizes, {"location": loc, "scale": scale})
+        watch(packed, self._site_sizes, {"location": loc, "scale": scale})
         entry_log_density = -0.5 * noise.square() - scale.log() - LOG_ROOT_TWO_PI
         draws, log_densities = packing.cut(packed), packing.cut(entry_log_density)
         images = packing.constrain(packed, with_density=with_density)
@@ -82,7 +82,7 @@ class DrawnTogether:
         for member, site_loc, site_scale, draw, log_density, image in zip(
             packing.members, locs, scales, draws, log_densities, images, strict=True
         ):
-            normal = NoiseScoredNormal(site_loc, site_scale, draw, log_density)
+            normal = NoiseScoredNormal(site_loc, site_scale, (draw, log_density))
             # The image of a real site is the packed vector's own entries: the draw itself.
             value = draw if member.support is constraints.real else image[0]
             source = normal_source(member.support, normal, draw, member.event_dim)

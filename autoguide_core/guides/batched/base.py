@@ -22,7 +22,7 @@ from autoguide_core.guides.batched.blocks import (
     find_blocks,
     full_size_start,
 )
-from autoguide_core.guides.divergence import check_finite
+from autoguide_core.guides.divergence import watch
 from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, quantiles_of_draws
 from autoguide_core.guides.emission import emit_point
 from autoguide_core.guides.naming import get_deep, parameter_paths, set_deep
@@ -153,7 +153,7 @@ class BatchedGuide(AutoGuide):
                     self._posterior(block),
                     infer={"is_auxiliary": True},
                 )
-            check_finite(vectors, {slot.name: slot.width for slot in block.slots})
+            watch(vectors, {slot.name: slot.width for slot in block.slots})
             unconstrained.update(block.unpack(vectors))
         supports = self._current_supports(unconstrained, *args, **kwargs)
         masks = self._current_masks(*args, **kwargs)

@@ -31,7 +31,7 @@ class AutoGaussian(SparseJointGuide):
     Normal. Its log density is a sum of quadratic terms, one for each sample site of the model,
     over the latents which that site's density looks at, and replicated over plates as the site is.
     So the guide can hold every dependence that the model can make in its posterior, as an
-    `AutoMultivariateNormal` can, but has fewer parameters and learns from fewer steps.
+    `AutoMultivariateNormal` can, with fewer parameters.
 
     A dependence counts if tensor operations carry it. Two things are not seen: dependences through
     Python numbers or branches, and between *different* elements of a plate (``x[1:] - x[:-1]``),

@@ -13,22 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 
 import pyro
-import pyro.distributions as dist
 import torch
-from pyro import poutine
-from pyro.distributions.util import scale_and_mask
-from pyro.poutine import Trace
-from pyro.poutine.messenger import Messenger
-from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
-from autoguide_core.guides.base import is_not_latent
+from autoguide_core.guides.callable_runs import Run, run_with, traced
 from autoguide_core.guides.draws import align_draws
 from autoguide_core.guides.full_size import full_size_model
-from autoguide_core.initialization import Site
 
 _PLATE = "_callable_draws"
 # Draws that are put back into the function: the first, the last, and extremes of each site.
@@ -51,23 +43,6 @@ class Draws:
 
     values: dict[str, Tensor]
     log_prob: Tensor
-
-
-@dataclass(frozen=True)
-class _Run:
-    """One run of the function.
-
-    Attributes:
-        values: Sites that are not auxiliary, and what it returned beside them, by name.
-        sites: The values at its sample sites, by name.
-        log_probs: Their log densities before they are summed, by name; masked, not scaled.
-        depth: How many dims its plates take.
-    """
-
-    values: dict[str, Tensor]
-    sites: dict[str, Tensor]
-    log_probs: dict[str, Tensor]
-    depth: int
 
 
 def draw_many(function: Callable[[], dict[str, Tensor]], num_draws: int) -> Draws | None:
@@ -101,11 +76,11 @@ def draw_in_turn(function: Callable[[], dict[str, Tensor]], num_draws: int) -> d
     with torch.no_grad(), ExitStack() as stack:
         stack.enter_context(full_size_model())
         try:
-            draws = [_traced(function)[0]]
+            draws = [traced(function)[0]]
         except (RuntimeError, ValueError, IndexError):
             stack.close()
-            draws = [_traced(function)[0]]
-        draws.extend(_traced(function)[0] for _ in range(num_draws - 1))
+            draws = [traced(function)[0]]
+        draws.extend(traced(function)[0] for _ in range(num_draws - 1))
         draws = draws[:num_draws]
     return {name: torch.stack([draw[name] for draw in draws]) for name in (draws or [{}])[0]}
 
@@ -127,15 +102,15 @@ def score_draws(function: Callable[[], dict[str, Tensor]], draws: Mapping[str, T
     if num_draws == 0:
         return torch.zeros(0)
     with torch.no_grad(), full_size_model():
-        _refuse_missing(_run(function, _at(draws, 0)), draws)
+        _refuse_missing(run_with(function, _at(draws, 0)), draws)
         together = _together(function, num_draws, draws)
         if together is not None:
             return together.log_prob
-        runs = [_run(function, _at(draws, index)) for index in range(num_draws)]
+        runs = [run_with(function, _at(draws, index)) for index in range(num_draws)]
         return torch.stack([sum(p.sum() for p in run.log_probs.values()) for run in runs])
 
 
-def _refuse_missing(run: _Run, draws: Mapping[str, Tensor]) -> None:
+def _refuse_missing(run: Run, draws: Mapping[str, Tensor]) -> None:
     for name in run.sites:
         if name not in draws:
             raise ValueError(
@@ -151,7 +126,7 @@ def _together(
 ) -> Draws | None:
     """All draws in one run, new or given; None where that is not what single runs give."""
     try:
-        single = _run(function, _at(given, 0))
+        single = run_with(function, _at(given, 0))
         shapes = {name: value.shape for name, value in single.sites.items()}
         padded = {
             name: value.reshape(num_draws, *_ones(single, name), *shapes[name])
@@ -159,7 +134,7 @@ def _together(
             if name in shapes
         }
         with pyro.plate(_PLATE, num_draws, dim=-1 - single.depth):
-            joint = _run(function, padded)
+            joint = run_with(function, padded)
         values = _aligned(joint.values, {n: v.shape for n, v in single.values.items()}, num_draws)
         sites = _aligned(joint.sites, shapes, num_draws)
         log_probs = {
@@ -167,7 +142,7 @@ def _together(
             for name, log_prob in joint.log_probs.items()
         }
         for index in _suspects(sites, num_draws):
-            again = _run(function, _at(sites, index))
+            again = run_with(function, _at(sites, index))
             _compare(_at(values, index), again.values)
             _compare(_at(sites, index), again.sites)
             _compare(_at(log_probs, index), {n: p.sum() for n, p in again.log_probs.items()})
@@ -179,63 +154,11 @@ def _together(
     return Draws(values, total)
 
 
-def _run(function: Callable[[], dict[str, Tensor]], given: Mapping[str, Tensor]) -> _Run:
-    """Run the function once, with given values at its sites."""
-    with _Given(given):
-        values, trace = _traced(function)
-    trace.compute_log_prob()
-    sites, log_probs, depth = {}, {}, 0
-    for name, site in trace.nodes.items():
-        if site["type"] != "sample" or site_is_subsample(site):
-            continue
-        log_probs[name] = scale_and_mask(site["unscaled_log_prob"], mask=site["mask"])
-        if not site["is_observed"]:
-            sites[name] = site["value"]
-        if name in given and _is_delta(site["fn"]):
-            # Compared with a tolerance, since a Delta allows for no rounding.
-            close = torch.isclose(site["value"], given[name], rtol=1e-4, atol=1e-6)
-            if not bool(close.all()):
-                log_probs[name] = torch.full_like(log_probs[name], -torch.inf)
-        depth = max([depth, *(-f.dim for f in site["cond_indep_stack"] if f.vectorized)])
-    return _Run(values, sites, log_probs, depth)
-
-
-def _traced(function: Callable[[], dict[str, Tensor]]) -> tuple[dict[str, Tensor], Trace]:
-    """Call the function; what it drew and returned, and its trace."""
-    with poutine.trace() as tracer:
-        returned = function()
-    sites = {
-        name: site["value"]
-        for name, site in tracer.trace.nodes.items()
-        if not is_not_latent(site) and not site["infer"].get("is_auxiliary")
-    }
-    return {**sites, **returned}, tracer.trace
-
-
-class _Given(Messenger):
-    """Puts given values at sample sites; a Delta site keeps the value that it computes."""
-
-    def __init__(self, values: Mapping[str, Tensor]) -> None:
-        super().__init__()
-        self._values = values
-
-    def _pyro_sample(self, msg: Site) -> None:
-        known = msg["is_observed"] or msg["value"] is not None or site_is_subsample(msg)
-        if not known and msg["name"] in self._values and not _is_delta(msg["fn"]):
-            msg["value"] = self._values[msg["name"]]
-
-
-def _is_delta(fn: Any) -> bool:
-    while hasattr(fn, "base_dist"):
-        fn = fn.base_dist
-    return isinstance(fn, dist.Delta)
-
-
 def _at(draws: Mapping[str, Tensor], index: int) -> dict[str, Tensor]:
     return {name: value[index] for name, value in draws.items()}
 
 
-def _ones(single: _Run, name: str) -> tuple[int, ...]:
+def _ones(single: Run, name: str) -> tuple[int, ...]:
     """The dims that stand between the draws and a site of fewer plates than the deepest."""
     batch_dim = int(single.log_probs[name].dim())
     return (1,) * (single.depth - batch_dim)

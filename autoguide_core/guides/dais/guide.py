@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import pyro
@@ -14,21 +14,17 @@ from pyro.distributions import constraints
 from pyro.nn.module import PyroParam
 from torch import Tensor, nn
 
-from autoguide_core.guides.base import AutoGuide
 from autoguide_core.guides.continuous import AutoContinuous
+from autoguide_core.guides.dais.chain import AnnealedGuide
 from autoguide_core.guides.dais.density import log_joint_per_draw, summed_to
-from autoguide_core.guides.dais.dynamics import Schedule, anneal
+from autoguide_core.guides.dais.dynamics import anneal
 from autoguide_core.guides.dais.options import checked_options
-from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, quantiles_of_draws
 from autoguide_core.guides.scales import positive_init_scale
 from autoguide_core.guides.supports import constrain, hold_masked
 from autoguide_core.initialization import InitStrategy, init_to_uniform
 
-# Draws that are made in one run of the chain outside of training: its memory grows with them.
-_DRAWS_AT_ONCE = 1_000
 
-
-class AutoDAIS(AutoContinuous):
+class AutoDAIS(AnnealedGuide, AutoContinuous):
     """Differentiable annealed importance sampling with uncorrected Hamiltonian steps.
 
     A draw of a Normal over the packed unconstrained vector moves K steps along the gradients of
@@ -85,17 +81,12 @@ class AutoDAIS(AutoContinuous):
     def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
         super()._setup_prototype(*args, **kwargs)
         options, loc = self._options, self._init_loc()
-        steps = loc.new_ones(options.num_steps)
-        positive, unit = constraints.softplus_positive, constraints.unit_interval
         self.loc = nn.Parameter(loc)
         self.scale = PyroParam(torch.full_like(loc, self._init_scale), self.scale_constraint)
         if options.base_dist == "cholesky":
             identity = torch.eye(len(loc), dtype=loc.dtype, device=loc.device)
             self.scale_tril = PyroParam(identity, self.scale_tril_constraint)
-        self.beta_increments = PyroParam(steps.clone(), positive)
-        self.eta = PyroParam(steps * options.eta_init, constraints.interval(0.0, options.eta_max))
-        self.gamma = PyroParam(loc.new_tensor(options.gamma_init), unit)
-        self.inverse_mass = PyroParam(torch.ones_like(loc), positive)
+        self._make_chain(loc)
         self._warn_of_noise(args, kwargs)
 
     def _warn_of_noise(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -130,11 +121,6 @@ class AutoDAIS(AutoContinuous):
             "AutoDAIS has no posterior in closed form: draw from it with sample_posterior()."
         )
 
-    def _schedule(self) -> Schedule:
-        increments = self.beta_increments
-        temperatures = increments.cumsum(-1) / increments.sum(-1)
-        return Schedule(temperatures, self.eta, self.gamma, self.inverse_mass)
-
     def sample_latent(self, *args: Any, **kwargs: Any) -> Tensor:
         """Run the chain; its end is emitted as an auxiliary site, shape (..., D).
 
@@ -144,10 +130,7 @@ class AutoDAIS(AutoContinuous):
         base, name = self.get_base_dist(), self._pyro_name
         auxiliary = {"is_auxiliary": True}
         start = pyro.sample(f"_{name}_start", base, infer=auxiliary)
-        unit = torch.ones((), dtype=start.dtype, device=start.device)
-        momenta = dist.Normal(0 * unit, unit).expand([self._options.num_steps, self.latent_dim])
-        # Masked, since the chain's cost holds what its momenta add to the bound.
-        noise = pyro.sample(f"_{name}_noise", momenta.to_event(2).mask(False), infer=auxiliary)
+        noise = pyro.sample(f"_{name}_noise", self._momenta(start), infer=auxiliary)
         end, cost = anneal(
             start,
             noise,
@@ -177,30 +160,3 @@ class AutoDAIS(AutoContinuous):
             total = total - summed_to(log_density, batch_shape)
             values[name] = value
         return total + log_joint_per_draw(self._full_model(), args, kwargs, values, batch_shape)
-
-    def _draw_in_blocks(
-        self, num_samples: int, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> dict[str, Tensor]:
-        sizes = [_DRAWS_AT_ONCE] * (num_samples // _DRAWS_AT_ONCE)
-        sizes += [num_samples % _DRAWS_AT_ONCE] if num_samples % _DRAWS_AT_ONCE else []
-        blocks = [AutoGuide.sample_posterior(self, size, *args, **kwargs) for size in sizes or [0]]
-        return {name: torch.cat([block[name] for block in blocks]) for name in blocks[0]}
-
-    def sample_posterior(self, num_samples: int, /, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        """Draw the ends of many chains; see `AutoGuide.sample_posterior`."""
-        return self._draw_in_blocks(num_samples, args, kwargs)
-
-    def median(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        """The median over draws of each entry of each site.
-
-        Entries of a site whose support ties them together (a simplex, say) have their medians
-        taken one by one.
-        """
-        draws = self._draw_in_blocks(NUM_QUANTILE_DRAWS, args, kwargs)
-        return {name: quantiles_of_draws(values, [0.5])[0] for name, values in draws.items()}
-
-    def quantiles(
-        self, quantiles: Tensor | Iterable[float], *args: Any, **kwargs: Any
-    ) -> dict[str, Tensor]:
-        """Posterior quantiles over draws; see `AutoGuide.quantiles`."""
-        return AutoGuide.quantiles(self, quantiles, *args, **kwargs)

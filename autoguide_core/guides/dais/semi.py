@@ -15,22 +15,19 @@ from pyro.nn.module import PyroParam
 from torch import Tensor
 
 from autoguide_core.guides.base import AutoGuide, CreatePlates
+from autoguide_core.guides.dais.chain import AnnealedGuide
 from autoguide_core.guides.dais.density import log_joint_per_draw, summed_to
-from autoguide_core.guides.dais.dynamics import Schedule, anneal
+from autoguide_core.guides.dais.dynamics import anneal
 from autoguide_core.guides.dais.local import LocalLayout, local_layout
 from autoguide_core.guides.dais.options import checked_options
-from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, quantiles_of_draws
 from autoguide_core.guides.full_size import full_size_model
 from autoguide_core.guides.log_joint import given_values
 from autoguide_core.guides.scales import positive_init_scale
 from autoguide_core.guides.supports import constrain, hold_masked
 from autoguide_core.initialization import InitStrategy, init_to_uniform
 
-# Draws that are made in one run of the chains outside of training: their memory grows with them.
-_DRAWS_AT_ONCE = 500
 
-
-class AutoSemiDAIS(AutoGuide):
+class AutoSemiDAIS(AnnealedGuide):
     """Differentiable annealed importance sampling for local latents, on minibatches too.
 
     Each element of a plate has a chain of its own, from a Normal of its own towards the posterior
@@ -113,16 +110,10 @@ class AutoSemiDAIS(AutoGuide):
         foreign = {name for name, _ in self.global_guide._sites()}
         self._layout: LocalLayout = local_layout(self._sites(), foreign)
         loc = self._layout.init_loc()
-        steps = loc.new_ones(self._options.num_steps)
-        positive, unit = constraints.softplus_positive, constraints.unit_interval
-        eta_range = constraints.interval(0.0, self._options.eta_max)
         init_scale = torch.full_like(loc, self._init_scale)
         self.loc = PyroParam(loc, constraints.real, event_dim=1)
         self.scale = PyroParam(init_scale, self.scale_constraint, event_dim=1)
-        self.beta_increments = PyroParam(steps.clone(), positive, event_dim=1)
-        self.eta = PyroParam(steps * self._options.eta_init, eta_range, event_dim=1)
-        self.gamma = PyroParam(loc.new_tensor(self._options.gamma_init), unit, event_dim=0)
-        self.inverse_mass = PyroParam(loc.new_ones(loc.shape[-1]), positive, event_dim=1)
+        self._make_chain(loc)
 
     def forward(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """Draw the global latents, run the chains and emit the local latents.
@@ -155,20 +146,15 @@ class AutoSemiDAIS(AutoGuide):
 
     def _sample_local(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         """Run the chains; their ends, shape (..., *plates, d)."""
-        increments, name = self.beta_increments, self._pyro_name
-        schedule = Schedule(
-            increments.cumsum(-1) / increments.sum(-1), self.eta, self.gamma, self.inverse_mass
-        )
+        name = self._pyro_name
         log_target = self._local_target(args, kwargs)
         auxiliary = {"is_auxiliary": True}
         with self._site_plates(self._layout.first):
             base = dist.Normal(self.loc, self.scale).to_event(1)
             start = pyro.sample(f"_{name}_start", base, infer=auxiliary)
-            unit = start.new_ones(())
-            momenta = dist.Normal(0 * unit, unit).expand([len(increments), start.shape[-1]])
-            noise = pyro.sample(f"_{name}_noise", momenta.to_event(2).mask(False), infer=auxiliary)
+            noise = pyro.sample(f"_{name}_noise", self._momenta(start), infer=auxiliary)
         # Outside of the plates: the forces run the model, which enters plates of the same names.
-        end, cost = anneal(start, noise, schedule, base.log_prob, log_target)
+        end, cost = anneal(start, noise, self._schedule(), base.log_prob, log_target)
         with self._site_plates(self._layout.first):
             delta = dist.Delta(end, cost.sum(-1), event_dim=1)
             return pyro.sample(f"_{name}_latent", delta, infer=auxiliary)
@@ -231,18 +217,6 @@ class AutoSemiDAIS(AutoGuide):
         if isinstance(returned, dict):
             return local_model, (), returned
         return local_model, returned if isinstance(returned, tuple) else (returned,), {}
-
-    def sample_posterior(self, num_samples: int, /, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        """Draw all sites, the plates at their full size; see `AutoGuide.sample_posterior`."""
-        whole, rest = divmod(num_samples, _DRAWS_AT_ONCE)
-        sizes = [_DRAWS_AT_ONCE] * whole + [rest] * (rest > 0 or whole == 0)
-        blocks = [super(AutoSemiDAIS, self).sample_posterior(n, *args, **kwargs) for n in sizes]
-        return {name: torch.cat([block[name] for block in blocks]) for name in blocks[0]}
-
-    def median(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        """The median over draws of each entry of each site, at full size."""
-        draws = self.sample_posterior(NUM_QUANTILE_DRAWS, *args, **kwargs)
-        return {name: quantiles_of_draws(values, [0.5])[0] for name, values in draws.items()}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_local_model": (None,)}

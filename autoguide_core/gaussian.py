@@ -1,5 +1,10 @@
 """`AutoGaussian`, under the module path that users of Pyro import."""
 
-from autoguide_core.guides.gaussian import AutoGaussian
+from autoguide_core.guides.gaussian import (
+    AutoGaussian,
+    AutoGaussianDense,
+    AutoGaussianFunsor,
+    AutoGaussianStructured,
+)
 
-__all__ = ["AutoGaussian"]
+__all__ = ["AutoGaussian", "AutoGaussianDense", "AutoGaussianFunsor", "AutoGaussianStructured"]

@@ -282,6 +282,14 @@ class AutoGuide(PyroModule):
             return plate
         return _all_of([self.plates[frame.name] for frame in frames])
 
+    def _is_any_partial(self, names: Iterable[str]) -> bool:
+        """Whether a plate of these sites takes a minibatch in this call, as it need not always."""
+        partial = {name for name, plate in self.plates.items() if plate.subsample_size < plate.size}
+        nodes = self.prototype_trace.nodes
+        return bool(partial) and any(
+            frame.name in partial for name in names for frame in nodes[name]["cond_indep_stack"]
+        )
+
     @contextmanager
     def _full_size_plates(self) -> Iterator[None]:
         """Inside, every plate has its full size, and nothing is seen by handlers outside."""

@@ -81,13 +81,16 @@ class AutoDelta(AutoGuide):
         """
         self._ensure_prototype(*args, **kwargs)
         self._create_plates(*args, **kwargs)
-        whole = dict(zip(self._whole_names, self._whole.read(), strict=True))
+        whole: dict[str, Tensor] = {}
+        if not self._is_any_partial(self._whole_names):
+            whole = dict(zip(self._whole_names, self._whole.read(), strict=True))
         result = {}
         for name, site in self._sites():
             with self._site_plates(site):
                 value = whole.get(name)
                 if value is None:  # read inside its plates, which take its rows of the minibatch
                     value = get_deep(self, self._paths[name])
+                value = value.view_as(value)  # never the parameter itself
                 result[name] = emit_point(name, value, 0.0, site["fn"].event_dim)
         return result
 

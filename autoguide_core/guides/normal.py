@@ -138,8 +138,9 @@ class AutoNormal(AutoGuide):
             return self._forward_on_live_supports(masks, *args, **kwargs)
         with_density = poutine.get_mask() is not False
         drawn: dict[str, Drawn] = {}
-        if self._together is not None and not get_plates():
-            drawn = self._together.draw(with_density=with_density)
+        together = self._together
+        if together is not None and not get_plates() and not self._is_any_partial(together.names):
+            drawn = together.draw(with_density=with_density)
         result: dict[str, Tensor] = {}
         for name, site in self._sites():
             with self._site_plates(site), batch_mask(masks[name]):

@@ -261,4 +261,4 @@ def _index(ranges: list[range], size: int, device: torch.device | None) -> Tenso
         return None
     if entries and entries == list(range(entries[0], entries[-1] + 1)):
         return slice(entries[0], entries[-1] + 1)
-    return torch.tensor(entries, device=device)
+    return torch.tensor(entries, dtype=torch.long, device=device)

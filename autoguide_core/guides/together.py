@@ -43,6 +43,9 @@ class DrawnTogether:
         members: The sites.
         locs: Their locations, in the same order.
         scales: Their scales.
+
+    Attributes:
+        names: The names of the sites.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class DrawnTogether:
         scales: Sequence[SiteParameter],
     ) -> None:
         self._packing = Packing(members, biject_to, locs[0].free.device)
+        self.names = tuple(member.name for member in members)
         self._site_sizes = {member.name: member.shape.numel() for member in members}
         pairs = zip(locs, scales, strict=True)
         self._parameters = SiteParameters([parameter for pair in pairs for parameter in pair])

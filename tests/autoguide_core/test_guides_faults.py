@@ -670,3 +670,55 @@ def test_flows_without_parameters_and_joint_posteriors_are_usable_by_hand():
     by_parts = dist.TransformedDistribution(normal.get_base_dist(), normal.get_transform())
     x = torch.randn(4)
     torch.testing.assert_close(by_parts.log_prob(x), normal.get_posterior().log_prob(x))
+
+
+# --- Sites treated together ---
+
+
+@pytest.mark.parametrize("family", [AutoNormal, AutoDelta])
+def test_a_plate_may_take_minibatches_after_a_first_call_at_full_size(family):
+    def of_size(size):
+        mu = pyro.sample("mu", dist.Normal(0.0, 1.0))
+        with pyro.plate("data", 20, subsample_size=size) as index:
+            z = pyro.sample("z", dist.Normal(mu, 1.0))
+            pyro.sample("obs", dist.Normal(z, 1.0), obs=index.float())
+
+    def plates(size):
+        return pyro.plate("data", 20, subsample_size=size, dim=-1)
+
+    guide = family(of_size, create_plates=plates)
+    for size in (20, 5, 20, 3):
+        train(of_size, guide, steps=1, size=size)
+        assert guide(size)["z"].shape == (size,)
+    assert guide.median(20)["z"].shape == (20,)
+
+
+@pytest.mark.parametrize("family", CONTINUOUS[:4])
+def test_sites_of_many_kinds_and_sizes_stand_together(family):
+    def many():
+        pyro.sample("empty", dist.Normal(torch.zeros(0), 1.0).to_event(1))
+        pyro.sample("vector", dist.LogNormal(torch.zeros(2), 1.0).to_event(1))
+        pyro.sample("low", dist.Uniform(-3.0, torch.tensor([-1.0, 0.0])).to_event(1))
+        pyro.sample("simplex", dist.Dirichlet(torch.ones(3)))
+        pyro.sample("x", dist.Normal(0.0, 1.0))
+        pyro.sample("high", dist.Uniform(5.0, 6.0))
+        pyro.sample("scale", dist.HalfNormal(1.0))
+        with pyro.plate("p", 4):
+            pyro.sample("gamma", dist.Gamma(2.0, 1.0))
+
+    guide = family(many)
+    losses = train(many, guide, steps=5)
+    assert all(map(torch.isfinite, map(torch.tensor, losses)))
+    trace = poutine.trace(guide).get_trace()
+    for name in ("vector", "low", "simplex", "high", "scale", "gamma"):
+        site = guide.prototype_trace.nodes[name]
+        assert site["fn"].support.check(trace.nodes[name]["value"]).all(), name
+        assert trace.nodes[name]["value"].shape == site["value"].shape
+    draws = guide.sample_posterior(6)
+    assert draws["gamma"].shape == (6, 4)
+    assert ((draws["high"] > 5) & (draws["high"] < 6)).all()
+
+
+def test_a_point_estimate_is_never_the_parameter_itself():
+    values = AutoDelta(pair)()
+    assert not any(isinstance(value, torch.nn.Parameter) for value in values.values())

@@ -208,6 +208,7 @@ def test_minibatches_and_hidden_sites_are_warned_of_and_local_latents_refused():
             pyro.sample("y", dist.Normal(mu, 1.0), obs=index.float())
 
     AutoDAIS(batched)(None)
+    pyro.clear_param_store()
     guide = AutoDAIS(batched)
     with pytest.warns(UserWarning, match="differs from run to run.*minibatches"):
         guide(5)

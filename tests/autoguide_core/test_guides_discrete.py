@@ -154,6 +154,7 @@ def test_subsampled_masked_sites_have_full_size_and_leave_masked_entries_alone()
 
 def test_minibatch_losses_average_to_the_loss_on_all_data():
     full = elbo(2).loss(batches, AutoDiscreteParallel(batches))
+    pyro.clear_param_store()
     guide = AutoDiscreteParallel(batches)
     losses = torch.tensor([elbo(2).loss(batches, guide, 3) for _ in range(200)])
     assert losses.std() > 0
@@ -222,6 +223,7 @@ def test_ordered_logistic_is_a_categorical_and_even_odds_have_a_mode():
 
 def test_what_cannot_be_summed_over_is_refused_with_the_remedy():
     def refuse(error, match, model, *args):
+        pyro.clear_param_store()
         with pytest.raises(error, match=match):
             AutoDiscreteParallel(model)(*args)
 
@@ -266,6 +268,7 @@ def test_what_cannot_be_summed_over_is_refused_with_the_remedy():
         n = pyro.sample("n", dist.Binomial(total, 0.5))
         pyro.sample("y", dist.Normal(n, 1.0), obs=torch.tensor(1.0))
 
+    pyro.clear_param_store()
     guide = AutoDiscreteParallel(sized)
     guide(torch.tensor(3.0))
     guide(torch.tensor(3.0))

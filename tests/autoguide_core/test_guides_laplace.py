@@ -49,6 +49,7 @@ def robust(size=None):
 
 def test_the_hessian_is_that_of_all_data_whatever_the_minibatch():
     expected = place(stock.AutoLaplaceApproximation(robust), 0.4, 0.7).laplace_approximation()
+    pyro.clear_param_store()
     guide = place(AutoLaplaceApproximation(lambda: robust(8)), 0.4, 0.7)
     for _ in range(2):
         normal = guide.laplace_approximation()

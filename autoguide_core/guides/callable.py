@@ -92,7 +92,7 @@ class AutoCallable(AutoGuide):
             together = draw_many(function, num_samples)
             return together.values if together else draw_in_turn(function, num_samples)
 
-    def _score(self, draws: dict[str, Tensor], *args: Any, **kwargs: Any) -> Tensor:
+    def _score(self, draws: dict[str, Tensor], /, *args: Any, **kwargs: Any) -> Tensor:
         """The log density of draws under the guide function, at all of its sites.
 
         Args:

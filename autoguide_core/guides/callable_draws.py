@@ -148,10 +148,8 @@ def _together(
             _compare(_at(log_probs, index), {n: p.sum() for n, p in again.log_probs.items()})
     except Exception:  # a function of the user's may fail in any way on what it was not written for
         return None
-    total = torch.zeros(num_draws)
-    for log_prob in log_probs.values():
-        total = total + log_prob
-    return Draws(values, total)
+    total = sum(log_probs.values(), start=torch.zeros(()))
+    return Draws(values, total.expand(num_draws))
 
 
 def _at(draws: Mapping[str, Tensor], index: int) -> dict[str, Tensor]:

@@ -198,7 +198,7 @@ class AutoDiscreteParallel(AutoGuide):
             for name, table in self._tables(*args, **kwargs).items()
         }
 
-    def _score(self, draws: dict[str, Tensor], *args: Any, **kwargs: Any) -> Tensor:
+    def _score(self, draws: dict[str, Tensor], /, *args: Any, **kwargs: Any) -> Tensor:
         """The guide's log probability of draws.
 
         Entries that a mask leaves out of the model do not count.

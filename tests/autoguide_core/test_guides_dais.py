@@ -194,6 +194,13 @@ def test_as_the_last_part_of_a_list_it_follows_the_others():
     with pyro.plate("draws", 2000):
         draws = guide()
     assert torch.corrcoef(torch.stack([draws["a"], draws["b"]]))[0, 1] > 0.3
+    # Its own summaries are those of the list's draws, not at fixed values of the other parts.
+    assert guide[1].sample_posterior(500)["b"].std().item() == pytest.approx(
+        draws["b"].std().item(), rel=0.2
+    )
+    assert guide.sample_posterior(3)["b"].shape == (3,)
+    assert guide.quantiles([0.1, 0.9])["b"].shape == (2,)
+    assert guide.median()["b"].shape == ()
     wrong = AutoGuideList(pair)
     wrong.append(AutoDAIS(last))
     wrong.append(AutoNormal(first))

@@ -23,6 +23,9 @@ _DRAWS_AT_ONCE = 1_000
 class AnnealedGuide(AutoGuide):
     """Base of the guides that run a chain; see `AutoDAIS` for the parameters."""
 
+    # Tells a list that its parts must be drawn together.
+    _follows_other_parts = True
+
     _options: Options
 
     def _make_chain(self, loc: Tensor) -> None:
@@ -55,11 +58,19 @@ class AnnealedGuide(AutoGuide):
         return dist.Normal(zero, zero + 1).expand(shape).to_event(2).mask(False)
 
     def sample_posterior(self, num_samples: int, /, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        """Draw the ends of many chains, in blocks; see `AutoGuide.sample_posterior`."""
+        """Draw the ends of many chains, in blocks; see `AutoGuide.sample_posterior`.
+
+        A part of a list is drawn together with the other parts, whose draws its chains follow.
+        """
+        self._ensure_prototype(*args, **kwargs)
         whole, rest = divmod(num_samples, _DRAWS_AT_ONCE)
         sizes = [_DRAWS_AT_ONCE] * whole + [rest] * (rest > 0 or whole == 0)
-        blocks = [AutoGuide.sample_posterior(self, size, *args, **kwargs) for size in sizes]
-        return {name: torch.cat([block[name] for block in blocks]) for name in blocks[0]}
+        root = self._root()
+        emitted = dict(root._emitted)
+        blocks = [AutoGuide.sample_posterior(root, size, *args, **kwargs) for size in sizes]
+        root._emitted = emitted
+        names = [name for name, _ in self._sites()]
+        return {name: torch.cat([block[name] for block in blocks]) for name in names}
 
     def median(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """The median over draws of each entry of each site, at full size.

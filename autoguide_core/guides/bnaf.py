@@ -12,7 +12,7 @@ from pyro.distributions.transforms import BlockAutoregressive, Permute
 from torch import Tensor
 
 from autoguide_core.guides.flow import AutoNormalizingFlow
-from autoguide_core.guides.scales import DEFAULT_SCALE
+from autoguide_core.guides.scales import DEFAULT_SCALE, InitScale
 from autoguide_core.guides.triangular import invert_triangular, with_inverse_gradient
 from autoguide_core.initialization import InitStrategy, init_to_uniform
 
@@ -65,7 +65,7 @@ class AutoBNAFNormal(AutoNormalizingFlow):
         num_flows: The number of flows in sequence.
         hidden_factors: The hidden units of each layer of a flow for each entry of the vector.
         init_loc_fn: The initialisation strategy of ``loc``.
-        init_scale: The initial ``scale``.
+        init_scale: The initial ``scale``; or scales by site name, 0.1 for the rest.
 
     Attributes:
         transform: The flows, without the affine layer; None before the guide is set up.
@@ -83,7 +83,7 @@ class AutoBNAFNormal(AutoNormalizingFlow):
         num_flows: int = 1,
         hidden_factors: Sequence[int] = (8, 8),
         init_loc_fn: InitStrategy = init_to_uniform,
-        init_scale: float = DEFAULT_SCALE,
+        init_scale: InitScale = DEFAULT_SCALE,
     ) -> None:
         if not _is_positive_integer(num_flows):
             raise ValueError(f"Expected an integer num_flows > 0, but got {num_flows!r}.")

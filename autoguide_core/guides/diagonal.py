@@ -19,7 +19,8 @@ class AutoDiagonalNormal(LocScaleGuide):
     Args:
         model: A Pyro model.
         init_loc_fn: The initialisation strategy of the location.
-        init_scale: The initial scale in unconstrained space.
+        init_scale: The initial scale in unconstrained space; or scales by site name, 0.1 for the
+            rest.
 
     Attributes:
         loc: The location, shape (D,).

@@ -12,7 +12,12 @@ from pyro.nn.module import PyroParam
 from torch import Tensor, nn
 
 from autoguide_core.guides.continuous import AutoContinuous
-from autoguide_core.guides.scales import DEFAULT_SCALE, positive_init_scale
+from autoguide_core.guides.scales import (
+    DEFAULT_SCALE,
+    InitScale,
+    checked_init_scale,
+    packed_init_scale,
+)
 from autoguide_core.initialization import InitStrategy, init_to_feasible, init_to_median
 
 
@@ -38,7 +43,8 @@ class AutoNormalizingFlow(AutoContinuous):
             `TransformModule` if it has parameters.
         init_loc_fn: The initialisation strategy of ``loc``; by default `init_to_median` if there is
             an affine layer.
-        init_scale: The initial ``scale``; by default 0.1 if there is an affine layer.
+        init_scale: The initial ``scale``, or scales by site name; by default 0.1 if there is an
+            affine layer.
 
     Attributes:
         transform: The flow, without the affine layer; None before the guide is set up.
@@ -55,10 +61,10 @@ class AutoNormalizingFlow(AutoContinuous):
         init_transform_fn: Callable[[int], Any],
         *,
         init_loc_fn: InitStrategy | None = None,
-        init_scale: float | None = None,
+        init_scale: InitScale | None = None,
     ) -> None:
         self._is_affine = init_loc_fn is not None or init_scale is not None
-        self._init_scale = positive_init_scale(DEFAULT_SCALE if init_scale is None else init_scale)
+        self._init_scale = checked_init_scale(DEFAULT_SCALE if init_scale is None else init_scale)
         fallback = init_to_median if self._is_affine else init_to_feasible
         super().__init__(model, init_loc_fn=init_loc_fn or fallback)
         self._init_transform_fn: Callable[[int], Any] | None = init_transform_fn
@@ -77,7 +83,8 @@ class AutoNormalizingFlow(AutoContinuous):
         self._prototype_tensor = loc.new_zeros(())
         if self._is_affine:
             self.loc = nn.Parameter(loc)
-            self.scale = PyroParam(torch.full_like(loc, self._init_scale), self.scale_constraint)
+            scale = packed_init_scale(self._init_scale, self._unconstrained_shapes, loc)
+            self.scale = PyroParam(scale, self.scale_constraint)
 
     def get_base_dist(self) -> Any:
         """A standard Normal of event shape (D,), in the dtype of the model."""

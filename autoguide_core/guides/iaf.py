@@ -12,6 +12,7 @@ from pyro.nn import AutoRegressiveNN
 from torch import Tensor
 
 from autoguide_core.guides.flow import AutoNormalizingFlow
+from autoguide_core.guides.scales import InitScale
 from autoguide_core.initialization import InitStrategy
 
 
@@ -54,7 +55,8 @@ class AutoIAFNormal(AutoNormalizingFlow):
             default there is one of width 3 D + 1.
         init_loc_fn: The initialisation strategy of the affine layer's ``loc``.
         num_transforms: The number of flows in sequence.
-        init_scale: The initial ``scale`` of the affine layer.
+        init_scale: The initial ``scale`` of the affine layer; or scales by site name, 0.1 for the
+            rest.
         **init_transform_kwargs: Further arguments of
             `pyro.distributions.transforms.AffineAutoregressive`.
     """
@@ -66,7 +68,7 @@ class AutoIAFNormal(AutoNormalizingFlow):
         init_loc_fn: InitStrategy | None = None,
         num_transforms: int = 1,
         *,
-        init_scale: float | None = None,
+        init_scale: InitScale | None = None,
         **init_transform_kwargs: Any,
     ) -> None:
         hidden_dims = [hidden_dim] if isinstance(hidden_dim, int) else hidden_dim

@@ -12,7 +12,12 @@ from pyro.nn.module import PyroParam
 from torch import nn
 
 from autoguide_core.guides.continuous import AutoContinuous
-from autoguide_core.guides.scales import positive_init_scale
+from autoguide_core.guides.scales import (
+    DEFAULT_SCALE,
+    InitScale,
+    checked_init_scale,
+    packed_init_scale,
+)
 from autoguide_core.initialization import InitStrategy, init_to_median
 
 
@@ -22,7 +27,8 @@ class LocScaleGuide(AutoContinuous):
     Args:
         model: A Pyro model.
         init_loc_fn: The initialisation strategy of the location.
-        init_scale: The initial scale in unconstrained space.
+        init_scale: The initial scale in unconstrained space; or scales by site name, 0.1 for the
+            rest.
 
     Attributes:
         loc: The location, shape (D,).
@@ -35,16 +41,17 @@ class LocScaleGuide(AutoContinuous):
         self,
         model: Callable[..., Any],
         init_loc_fn: InitStrategy = init_to_median,
-        init_scale: float = 0.1,
+        init_scale: InitScale = DEFAULT_SCALE,
     ) -> None:
-        self._init_scale = positive_init_scale(init_scale)
+        self._init_scale = checked_init_scale(init_scale)
         super().__init__(model, init_loc_fn=init_loc_fn)
 
     def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
         super()._setup_prototype(*args, **kwargs)
         loc = self._init_loc()
         self.loc = nn.Parameter(loc)
-        self.scale = PyroParam(torch.full_like(loc, self._init_scale), self.scale_constraint)
+        scale = packed_init_scale(self._init_scale, self._unconstrained_shapes, loc)
+        self.scale = PyroParam(scale, self.scale_constraint)
 
     def get_base_dist(self) -> Any:
         """A standard Normal of event shape (D,)."""

@@ -6,13 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pyro.distributions as dist
-import torch
 from pyro.distributions import constraints
 from pyro.nn.module import PyroParam
 from torch import Tensor, nn
 
 from autoguide_core.guides.continuous import AutoContinuous
-from autoguide_core.guides.scales import positive_init_scale
+from autoguide_core.guides.scales import (
+    DEFAULT_SCALE,
+    InitScale,
+    checked_init_scale,
+    packed_init_scale,
+)
 from autoguide_core.initialization import InitStrategy, init_to_median
 
 
@@ -25,7 +29,8 @@ class AutoLowRankMultivariateNormal(AutoContinuous):
     Args:
         model: A Pyro model.
         init_loc_fn: The initialisation strategy of the location.
-        init_scale: The approximate initial marginal scale in unconstrained space.
+        init_scale: The approximate initial marginal scale in unconstrained space; or scales by site
+            name, 0.1 for the rest.
         rank: The rank R of the factor; by default the root of D, rounded.
 
     Attributes:
@@ -41,12 +46,12 @@ class AutoLowRankMultivariateNormal(AutoContinuous):
         self,
         model: Callable[..., Any],
         init_loc_fn: InitStrategy = init_to_median,
-        init_scale: float = 0.1,
+        init_scale: InitScale = DEFAULT_SCALE,
         rank: int | None = None,
     ) -> None:
         if rank is not None and not (isinstance(rank, int) and rank > 0):
             raise ValueError(f"Expected an integer rank > 0, but got {rank!r}.")
-        self._init_scale = positive_init_scale(init_scale)
+        self._init_scale = checked_init_scale(init_scale)
         self.rank = rank
         super().__init__(model, init_loc_fn=init_loc_fn)
 
@@ -56,8 +61,8 @@ class AutoLowRankMultivariateNormal(AutoContinuous):
             self.rank = round(self.latent_dim**0.5)
         loc = self._init_loc()
         self.loc = nn.Parameter(loc)
-        scale = torch.full_like(loc, 0.5**0.5 * self._init_scale)
-        self.scale = PyroParam(scale, self.scale_constraint)
+        scale = packed_init_scale(self._init_scale, self._unconstrained_shapes, loc)
+        self.scale = PyroParam(0.5**0.5 * scale, self.scale_constraint)
         factor = loc.new_empty(self.latent_dim, self.rank)
         self.cov_factor = nn.Parameter(factor.normal_(0, self.rank**-0.5))
 

@@ -18,12 +18,13 @@ class AutoMultivariateNormal(LocScaleGuide):
     """A Normal guide with a dense covariance, held as a scaled Cholesky factor.
 
     The Cholesky factor of the covariance is ``scale[:, None] * scale_tril`` with a unit lower
-    triangular ``scale_tril``; it starts at ``init_scale`` times the identity.
+    triangular ``scale_tril``; it starts at ``init_scale`` on the diagonal.
 
     Args:
         model: A Pyro model.
         init_loc_fn: The initialisation strategy of the location.
-        init_scale: The initial scale in unconstrained space.
+        init_scale: The initial scale in unconstrained space; or scales by site name, 0.1 for the
+            rest.
 
     Attributes:
         loc: The location, shape (D,).

@@ -6,6 +6,9 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
+import torch
+from torch import Tensor
+
 InitScale: TypeAlias = float | Mapping[str, float]
 
 DEFAULT_SCALE = 0.1
@@ -52,3 +55,24 @@ def init_scale_by_site(init_scale: InitScale, sites: Iterable[str]) -> dict[str,
                 f"Its sites are: {', '.join(sorted(names)) or 'none'}."
             )
     return {name: init_scale.get(name, DEFAULT_SCALE) for name in names}
+
+
+def packed_init_scale(
+    init_scale: InitScale, shapes: Mapping[str, torch.Size], loc: Tensor
+) -> Tensor:
+    """The initial scale of each entry of a vector in which sites lie side by side.
+
+    Args:
+        init_scale: A checked scale, or scales by site name.
+        shapes: The unconstrained shape of each site, in the order of the vector.
+        loc: The location of the vector, shape (D,).
+
+    Returns:
+        Shape (D,), of the dtype and on the device of ``loc``.
+
+    Raises:
+        ValueError: A mapping names a site that there is not.
+    """
+    scales = init_scale_by_site(init_scale, shapes)
+    parts = [loc.new_full((shape.numel(),), scales[name]) for name, shape in shapes.items()]
+    return torch.cat(parts)

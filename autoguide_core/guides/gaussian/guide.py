@@ -15,6 +15,7 @@ from torch.distributions import biject_to
 from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, quantiles_of_draws
 from autoguide_core.guides.gaussian.distribution import SparseNormal
 from autoguide_core.guides.gaussian.joint import SparseJointGuide
+from autoguide_core.guides.scales import DEFAULT_SCALE, InitScale
 from autoguide_core.guides.supports import (
     constrain,
     hold_masked,
@@ -59,7 +60,8 @@ class AutoGaussian(SparseJointGuide):
     Args:
         model: A Pyro model whose latents are all continuous.
         init_loc_fn: The initialisation strategy of the locations.
-        init_scale: The initial scale in unconstrained space.
+        init_scale: The initial scale in unconstrained space; or scales by site name, 0.1 for the
+            rest.
         backend: None (as ``"dense"``), ``"dense"``, ``"structured"`` or ``"funsor"``.
         create_plates: As for `AutoGuide`.
 
@@ -98,7 +100,7 @@ class AutoGaussian(SparseJointGuide):
         model: Callable[..., Any],
         *,
         init_loc_fn: InitStrategy = init_to_feasible,
-        init_scale: float = 0.1,
+        init_scale: InitScale = DEFAULT_SCALE,
         backend: str | None = None,
         create_plates: Callable[..., Any] | None = None,
     ) -> None:

@@ -23,7 +23,12 @@ from autoguide_core.guides.gaussian.distribution import SparseNormal
 from autoguide_core.guides.gaussian.elimination import Front, Term
 from autoguide_core.guides.gaussian.layout import Layout
 from autoguide_core.guides.naming import get_deep, parameter_paths, set_deep
-from autoguide_core.guides.scales import positive_init_scale
+from autoguide_core.guides.scales import (
+    DEFAULT_SCALE,
+    InitScale,
+    checked_init_scale,
+    init_scale_by_site,
+)
 from autoguide_core.guides.supports import full_size, is_subsampled, unconstrained_value
 from autoguide_core.initialization import InitStrategy, Site
 
@@ -42,10 +47,10 @@ class SparseJointGuide(AutoGuide):
         model: Callable[..., Any],
         *,
         init_loc_fn: InitStrategy,
-        init_scale: float,
+        init_scale: InitScale,
         create_plates: Callable[..., Any] | None,
     ) -> None:
-        self._init_scale = positive_init_scale(init_scale)
+        self._init_scale = checked_init_scale(init_scale)
         super().__init__(model, create_plates=create_plates)
         self._initialise_with(init_loc_fn)
         self.dependencies: dict[str, dict[str, set[str]]] = {}
@@ -75,12 +80,13 @@ class SparseJointGuide(AutoGuide):
         self._paths = parameter_paths(self.locs, sites)
         self._factor_paths = parameter_paths(self.white_vecs, pattern.factors)
         init_locs = {name: unconstrained_value(site) for name, site in sites.items()}
+        init_scales = init_scale_by_site(self._init_scale, sites)
         variables = {}
         for name, loc in init_locs.items():
             batch_dim = len(sites[name]["fn"].batch_shape)
             variables[name] = Variable(pattern.factors[name].plates, loc.shape[batch_dim:].numel())
             self._shapes[name] = loc.shape
-            self._add_location(name, loc, loc.dim() - batch_dim)
+            self._add_location(name, loc, init_scales[name], loc.dim() - batch_dim)
         layout = Layout(variables, pattern.frames)
         self.latent_dim = layout.size
         packed = torch.cat([loc.reshape(-1) for loc in init_locs.values()])
@@ -100,8 +106,8 @@ class SparseJointGuide(AutoGuide):
                     "AutoGuideList), or run the plate at its full size."
                 )
 
-    def _add_location(self, name: str, loc: Tensor, event_dim: int) -> None:
-        scale = torch.full_like(loc, self._init_scale)
+    def _add_location(self, name: str, loc: Tensor, init_scale: float, event_dim: int) -> None:
+        scale = torch.full_like(loc, init_scale)
         set_deep(self.locs, self._paths[name], PyroParam(loc, event_dim=event_dim))
         set_deep(self.scales, self._paths[name], PyroParam(scale, self.scale_constraint, event_dim))
 
@@ -124,7 +130,9 @@ class SparseJointGuide(AutoGuide):
         root = torch.rand(
             (*zeros.shape, num_rows, num_columns), dtype=zeros.dtype, device=zeros.device
         )
-        root = (root - 0.5) * self._init_scale
+        # It is about x, of which the sites' own scales have been taken out.
+        spread = DEFAULT_SCALE if isinstance(self._init_scale, Mapping) else self._init_scale
+        root = (root - 0.5) * spread
         if factor.numel is None:
             root.diagonal(dim1=-2, dim2=-1).fill_(1)
         path = self._factor_paths[name]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from autoguide_core.guides.messengers.names import as_names, check_names
 from autoguide_core.guides.messengers.normal import AutoNormalMessenger
+from autoguide_core.guides.scales import DEFAULT_SCALE, InitScale
 from autoguide_core.guides.supports import bijection
 from autoguide_core.initialization import InitStrategy, init_to_feasible, init_to_mean
 
@@ -35,7 +36,8 @@ class AutoHierarchicalNormalMessenger(AutoNormalMessenger):
     Args:
         model: A Pyro model.
         init_loc_fn: The initialisation strategy of the (total) locations.
-        init_scale: The initial scale in unconstrained space.
+        init_scale: The initial scale in unconstrained space; or scales by site name, 0.1 for the
+            rest.
         amortized_plates: Names of plates along which the parameters are shared.
         init_weight: The initial weight, a number above 0.
         hierarchical_sites: The names of the hierarchical sites; all sites if None.
@@ -54,7 +56,7 @@ class AutoHierarchicalNormalMessenger(AutoNormalMessenger):
         model: Any,
         *,
         init_loc_fn: InitStrategy = init_to_mean(fallback=init_to_feasible),  # noqa: B008
-        init_scale: float = 0.1,
+        init_scale: InitScale = DEFAULT_SCALE,
         amortized_plates: Iterable[str] = (),
         init_weight: float = 1.0,
         hierarchical_sites: Iterable[str] | None = None,

@@ -31,7 +31,8 @@ class AutoNormalMessenger(SiteParameters):
     Args:
         model: A Pyro model.
         init_loc_fn: The initialisation strategy of the locations.
-        init_scale: The initial scale in unconstrained space.
+        init_scale: The initial scale in unconstrained space; or scales by site name, 0.1 for the
+            rest.
         amortized_plates: Names of plates along which the parameters are shared.
     """
 

@@ -7,7 +7,7 @@ beforehand, since a later call may bring new sites.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyro
@@ -20,8 +20,9 @@ from torch import Tensor
 
 from autoguide_core.guides.base import AutoGuide
 from autoguide_core.guides.messengers.base import AutoMessenger
+from autoguide_core.guides.messengers.names import check_names
 from autoguide_core.guides.naming import get_deep, set_deep
-from autoguide_core.guides.scales import positive_init_scale
+from autoguide_core.guides.scales import DEFAULT_SCALE, InitScale, checked_init_scale
 from autoguide_core.guides.supports import bijection, full_size
 from autoguide_core.initialization import (
     InitMessenger,
@@ -41,7 +42,8 @@ class SiteParameters(AutoMessenger):
     Args:
         model: A Pyro model.
         init_loc_fn: The initialisation strategy of the locations.
-        init_scale: The initial scale in unconstrained space.
+        init_scale: The initial scale in unconstrained space; or scales by site name, 0.1 for the
+            rest.
         amortized_plates: As for `AutoMessenger`.
     """
 
@@ -53,10 +55,10 @@ class SiteParameters(AutoMessenger):
         model: Any,
         *,
         init_loc_fn: InitStrategy = init_to_mean(fallback=init_to_feasible),  # noqa: B008
-        init_scale: float = 0.1,
+        init_scale: InitScale = DEFAULT_SCALE,
         amortized_plates: Iterable[str] = (),
     ) -> None:
-        self._init_scale = positive_init_scale(init_scale)
+        self._init_scale = checked_init_scale(init_scale)
         super().__init__(model, amortized_plates=amortized_plates)
         self.init_loc_fn = init_loc_fn
         self._paths: dict[str, str] = {}
@@ -123,11 +125,18 @@ class SiteParameters(AutoMessenger):
             One parameter for each group that the site is in.
         """
         loc = self._init_loc(name, prior, transform)
-        scale, event_dim = torch.full_like(loc, self._init_scale), transform.domain.event_dim
+        scale = torch.full_like(loc, self._scale_of(name))
+        event_dim = transform.domain.event_dim
         return [
             PyroParam(loc, event_dim=event_dim),
             PyroParam(scale, constraints.positive, event_dim),
         ]
+
+    def _scale_of(self, name: str) -> float:
+        """The initial scale of a site."""
+        if isinstance(self._init_scale, Mapping):
+            return self._init_scale.get(name, DEFAULT_SCALE)
+        return self._init_scale
 
     def _init_loc(self, name: str, prior: Any, transform: Any) -> Tensor:
         """The site's first value, unconstrained and at full size."""
@@ -167,6 +176,9 @@ class SiteParameters(AutoMessenger):
 
     def _check_first_run(self) -> None:
         super()._check_first_run()
+        if isinstance(self._init_scale, Mapping):
+            names = {site["name"] for site in self._latent_nodes()}
+            check_names(self, "init_scale", self._init_scale, names, kind="latent site")
         if self.init_loc_fn is None:
             return
         init = InitMessenger(self.init_loc_fn)

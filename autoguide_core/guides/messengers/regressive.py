@@ -51,5 +51,5 @@ class AutoRegressiveMessenger(SiteParameters):
 
     def _init_params(self, name: str, prior: Any, transform: Any) -> list[PyroParam]:
         loc, scale = super()._init_params(name, prior, transform)
-        start = loc.init_value * (1 - self._init_scale)
+        start = loc.init_value * (1 - self._scale_of(name))
         return [PyroParam(start, event_dim=loc.event_dim), scale]

@@ -15,7 +15,12 @@ from torch import Tensor, nn
 
 from autoguide_core.guides.base import AutoGuide
 from autoguide_core.guides.naming import get_deep, parameter_paths, set_deep
-from autoguide_core.guides.scales import positive_init_scale
+from autoguide_core.guides.scales import (
+    DEFAULT_SCALE,
+    InitScale,
+    checked_init_scale,
+    init_scale_by_site,
+)
 from autoguide_core.guides.structured.graph import drawing_order, inferred_dependencies
 from autoguide_core.guides.structured.linear import log_density_by_entry, scaled, unscaled
 from autoguide_core.guides.structured.minibatch import (
@@ -63,10 +68,10 @@ class StructuredChain(AutoGuide):
         conditionals: str | Mapping[str, Conditional] = "mvn",
         dependencies: str | Mapping[str, Mapping[str, Dependency]] = "linear",
         init_loc_fn: InitStrategy = init_to_feasible,
-        init_scale: float = 0.1,
+        init_scale: InitScale = DEFAULT_SCALE,
         create_plates: Callable[..., Any] | None = None,
     ) -> None:
-        self._init_scale = positive_init_scale(init_scale)
+        self._init_scale = checked_init_scale(init_scale)
         check_conditionals(conditionals)
         check_dependencies(dependencies)
         super().__init__(model, create_plates=create_plates)
@@ -95,11 +100,13 @@ class StructuredChain(AutoGuide):
         self.locs, self.scales, self.scale_trils = PyroModule(), PyroModule(), PyroModule()
         self.conds, self.deps = PyroModule(), PyroModule()
         self._paths = parameter_paths(self.locs, sites)
+        scales = init_scale_by_site(self._init_scale, sites)
         for name, site in sites.items():
             self._event_dims[name] = unconstrained_event_dim(site, locs[name])
             loc = tile_to_full_size(site, locs[name], self._event_dims[name])
             self._shapes[name] = loc.shape
-            self._make_noise_parameters(name, loc.reshape(-1), conditionals[name])
+            flat = loc.reshape(-1)
+            self._make_noise_parameters(name, flat, scales[name], conditionals[name])
         for name in sites:
             self._make_dependencies(name, locs[name], dependencies.get(name, {}))
         self.conditionals, self.dependencies, self._order = conditionals, dependencies, order
@@ -112,14 +119,16 @@ class StructuredChain(AutoGuide):
             return inferred_dependencies(self._full_model(), sites, args, kwargs)
         return dependencies_by_site(self.dependencies, sites)
 
-    def _make_noise_parameters(self, name: str, loc: Tensor, conditional: Conditional) -> None:
+    def _make_noise_parameters(
+        self, name: str, loc: Tensor, init_scale: float, conditional: Conditional
+    ) -> None:
         path = self._paths[name]
         set_deep(self.locs, path, PyroParam(loc))
         if callable(conditional):
             set_deep(self.conds, path, conditional)
             return
         if conditional in ("normal", "mvn"):
-            scale = torch.full_like(loc, self._init_scale)
+            scale = torch.full_like(loc, init_scale)
             set_deep(self.scales, path, PyroParam(scale, self.scale_constraint))
         if conditional == "mvn":
             identity = torch.eye(loc.numel(), dtype=loc.dtype, device=loc.device)

@@ -58,7 +58,7 @@ class AutoStructured(StructuredChain):
             (..., U), to that of the site, shape (..., D). No site may depend on itself, and there
             may be no circles; a site may depend on one that comes later in the model.
         init_loc_fn: The initialisation strategy of the locations.
-        init_scale: The initial scale of the noise.
+        init_scale: The initial scale of the noise; or scales by site name, 0.1 for the rest.
         create_plates: As for `AutoGuide`.
 
     Attributes:

@@ -11,6 +11,7 @@ repeated runs, taken alternately, on one thread. For 10,000 draws each library g
 from __future__ import annotations
 
 import argparse
+import gc
 import statistics
 import time
 import warnings
@@ -85,6 +86,10 @@ def draw(library: Any, guide: Any) -> None:
 def alternate(actions: list[Callable[[], Any]], seconds: float = SECONDS) -> list[float]:
     """The median time of each action, in seconds; they take turns until the time is up."""
     times: list[list[float]] = [[] for _ in actions]
+    for action in actions:
+        action()
+    gc.collect()
+    gc.freeze()  # a full collection in a step would time the libraries' own objects
     end = time.perf_counter() + seconds * len(actions)
     while time.perf_counter() < end or len(times[0]) < 3:
         for action, record in zip(actions, times, strict=True):

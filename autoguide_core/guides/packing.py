@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.distributions import constraints
 from torch.distributions.constraint_registry import ConstraintRegistry
 
-from autoguide_core.guides.supports import is_elementwise
+from autoguide_core.guides.supports import is_elementwise, tensors_of
 
 # Supports that differ in their bounds only, and the names of those.
 _BOUNDS: dict[type, tuple[str, ...]] = {
@@ -85,10 +85,13 @@ class Packing:
         self.shapes = [member.shape for member in self.members]
         self.sizes = [shape.numel() for shape in self.shapes]
         self.size = sum(self.sizes)
+        self._are_scalars = _are_scalars(self.members)
         self._groups = _groups(self.members, registry, device)
 
     def pack(self, tensors: Iterable[Tensor]) -> Tensor:
         """Lay tensors side by side; shape (size,)."""
+        if self._are_scalars:
+            return torch.stack(list(tensors))
         return torch.cat([tensor.reshape(-1) for tensor in tensors])
 
     def cut(self, packed: Tensor) -> list[Tensor]:
@@ -170,7 +173,7 @@ class Packing:
 
 def _cut(packed: Tensor, sizes: list[int], members: Sequence[Packed]) -> list[Tensor]:
     batch = packed.shape[:-1]
-    if all(size == 1 and not member.shape for size, member in zip(sizes, members, strict=True)):
+    if _are_scalars(members):
         return list(packed.unbind(-1))
     parts = packed.split(sizes, -1)
     if not batch:
@@ -182,6 +185,10 @@ def _cut(packed: Tensor, sizes: list[int], members: Sequence[Packed]) -> list[Te
         part.reshape(torch.broadcast_shapes(member.shape, batch + (1,) * member.event_dim))
         for part, member in zip(parts, members, strict=True)
     ]
+
+
+def _are_scalars(members: Sequence[Packed]) -> bool:
+    return bool(members) and not any(member.shape for member in members)
 
 
 def _groups(
@@ -217,8 +224,7 @@ def _likeness(member: Packed, registry: ConstraintRegistry) -> tuple[Any, ...] |
     support = _entry_support(member.support)
     if type(support) in _BOUNDS:
         return (type(support),)
-    is_constant = not vars(support)
-    if is_constant and is_elementwise(registry(support)):
+    if not tensors_of(support) and is_elementwise(registry(support)):
         return ("same", id(support))
     return None
 

@@ -93,6 +93,13 @@ class AutoGuide(PyroModule):
     _reads_supports = True
 
     def __init__(self, model: Model, *, create_plates: CreatePlates | None = None) -> None:
+        if not callable(model):
+            raise ValueError(f"Expected the model to be a function, but got {model!r}.")
+        if create_plates is not None and not callable(create_plates):
+            raise ValueError(
+                "Expected create_plates to be a function of the model's arguments that returns "
+                f"plates, but got {create_plates!r}."
+            )
         super().__init__(name=type(self).__name__)
         self.master = None
         # In tuples, so that a model that is a module does not become a submodule of the guide.
@@ -128,6 +135,11 @@ class AutoGuide(PyroModule):
     def _initialise_with(self, init_loc_fn: InitStrategy) -> None:
         """Wrap the model so that its prototype run starts where ``init_loc_fn`` says."""
         assert self._bare_model is not None
+        if not callable(init_loc_fn):
+            raise ValueError(
+                f"Expected init_loc_fn to be a strategy like init_to_median, but got "
+                f"{init_loc_fn!r}."
+            )
         self.init_loc_fn = init_loc_fn
         self._init_messenger = InitMessenger(init_loc_fn)
         self._model = (self._init_messenger(self._bare_model[0]),)
@@ -184,7 +196,8 @@ class AutoGuide(PyroModule):
             self._root()._ensure_prototype(*args, **kwargs)
         if self.prototype_trace is None:
             loaded = take_stand_ins(self) if self._is_loaded else {}
-            stored = set(pyro.get_param_store().keys())
+            own = stored_names(self, parameter_paths_of(self, AutoGuide))
+            stored = set(pyro.get_param_store().keys()) - own
             try:
                 self._setup_prototype(*args, **kwargs)
                 put_back(self, loaded)
@@ -489,9 +502,15 @@ class AutoGuide(PyroModule):
         for name, _ in self._sites():
             transform = biject_to(supports[name])
             value = unconstrained[name] = transform.inv(draws[name])
+            if not self._has_density(name):
+                continue
             of_site = transform.log_abs_det_jacobian(value, draws[name])
             log_jacobian = log_jacobian + of_site.reshape(len(draws[name]), -1).sum(-1)
         return self._score_unconstrained(unconstrained) - log_jacobian
+
+    def _has_density(self, name: str) -> bool:
+        """Whether a site has a density; a point has none, and no Jacobian counts for it."""
+        return True
 
     def _score_unconstrained(self, unconstrained: dict[str, Tensor]) -> Tensor:
         """The log density of joint draws in unconstrained space; shape (S,).

@@ -49,6 +49,34 @@ def watch(
             )
 
 
+def watch_sites(draws: Mapping[str, Tensor]) -> None:
+    """The same for draws that do not lie side by side: one look at all, a hook for each.
+
+    Args:
+        draws: Draws by site, of any shape and dtype.
+
+    Raises:
+        ValueError: As for `watch`.
+    """
+    if not draws or not is_validation_enabled() or torch.jit.is_tracing():
+        return
+    for name, draw in draws.items():
+        if draw.requires_grad and not draw.is_leaf:  # on a parameter, hooks would pile up
+            hook = partial(_check_gradient, sizes={name: 1})
+            draw.register_hook(unserializable_hook(hook))
+    if bool(
+        torch.isfinite(torch.cat([draw.detach().reshape(-1) for draw in draws.values()])).all()
+    ):
+        return
+    for name, draw in draws.items():
+        bad = _first(~torch.isfinite(draw), draw, {name: 1})
+        if bad is not None:
+            raise ValueError(
+                f"The guide's draw of site '{name}' is {bad[1]}: a step before has spoilt it. "
+                + _REMEDY
+            )
+
+
 def _check_gradient(gradient: Tensor, sizes: Mapping[str, int]) -> None:
     if bool(torch.isnan(gradient).any()):
         bad = _first(torch.isnan(gradient), gradient, sizes)

@@ -50,6 +50,8 @@ def align_draws(value: Tensor, num_samples: int, shape: torch.Size) -> Tensor:
 def score_of_point(draws: Mapping[str, Tensor], point: Mapping[str, Tensor]) -> Tensor:
     """The log probability of draws under a point: 0 at the point, minus infinity elsewhere.
 
+    The same value computed in another way is the same but for rounding, and counts as the point.
+
     Args:
         draws: By site, each of shape (S, *site shape).
         point: By site, each of the site's shape.
@@ -58,7 +60,15 @@ def score_of_point(draws: Mapping[str, Tensor], point: Mapping[str, Tensor]) -> 
         Shape (S,).
     """
     hits = [
-        (draws[name] == value).reshape(len(draws[name]), -1).all(1) for name, value in point.items()
+        _is_close(draws[name], value).reshape(len(draws[name]), -1).all(1)
+        for name, value in point.items()
     ]
     at_point = torch.stack(hits).all(0)
     return torch.zeros(len(at_point), device=at_point.device).masked_fill(~at_point, -torch.inf)
+
+
+def _is_close(draw: Tensor, value: Tensor) -> Tensor:
+    if not value.is_floating_point():
+        return draw == value
+    tolerance = 16 * torch.finfo(value.dtype).eps
+    return torch.isclose(draw.to(value), value, rtol=tolerance, atol=tolerance)

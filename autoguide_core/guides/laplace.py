@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from autoguide_core.guides.base import AutoGuide
 from autoguide_core.guides.continuous import AutoContinuous
+from autoguide_core.guides.draws import score_of_point
 from autoguide_core.guides.full_size import full_size_model
 from autoguide_core.guides.hessian import RELATIVE_FLOOR, covariance_of, hessian_of
 from autoguide_core.guides.log_joint import LogJoint, log_joint
@@ -47,6 +48,9 @@ class AutoLaplaceApproximation(AutoContinuous):
 
     def _loc_scale(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         return self.loc, torch.zeros_like(self.loc)
+
+    def _score(self, draws: dict[str, Tensor], /, *args: Any, **kwargs: Any) -> Tensor:
+        return score_of_point(draws, self.median(*args, **kwargs))
 
     def laplace_approximation(self, *args: Any, **kwargs: Any) -> AutoMultivariateNormal:
         """The Normal whose covariance is the inverse Hessian of minus the log joint at ``loc``.

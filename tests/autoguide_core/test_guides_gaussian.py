@@ -288,7 +288,7 @@ def test_the_structured_backend_costs_in_proportion_to_a_plate():
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_joint_log_prob_is_the_density_of_unconstrained_values(backend):
+def test_score_is_the_density_of_unconstrained_values(backend):
     oracle, _ = perturbed(stock.AutoGaussian, nested_plates)
     reference = oracle._dense_get_mvn()
     locs = {name: getattr(oracle.locs, name).detach() for name in ("mu", "a", "b", "c")}
@@ -298,14 +298,14 @@ def test_joint_log_prob_is_the_density_of_unconstrained_values(backend):
     standard = {name: (values[name] - locs[name]) / scales[name] for name in locs}
     flat = torch.cat([value.reshape(7, 2, -1) for value in standard.values()], -1)
     expected = reference.log_prob(flat) - sum(scale.log().sum() for scale in scales.values())
-    actual = guide._joint_log_prob(values)
+    actual = guide._score_unconstrained(values)
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-3)
-    single = guide._joint_log_prob({name: value[3, 1] for name, value in values.items()})
+    single = guide._score_unconstrained({name: value[3, 1] for name, value in values.items()})
     torch.testing.assert_close(single, expected[3, 1], rtol=1e-4, atol=1e-3)
     with pytest.raises(ValueError, match="'c'"):
-        guide._joint_log_prob({name: values[name] for name in ("mu", "a", "b")})
+        guide._score_unconstrained({name: values[name] for name in ("mu", "a", "b")})
     with pytest.raises(ValueError, match=r"'a' has shape \(3,\); expected \(3, 1\)"):
-        guide._joint_log_prob(values | {"a": torch.zeros(3)})
+        guide._score_unconstrained(values | {"a": torch.zeros(3)})
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -530,6 +530,10 @@ def spherical():
     pyro.sample("k", dist.ProjectedNormal(torch.ones(3)))
 
 
+def batched_sphere():
+    pyro.sample("k", dist.ProjectedNormal(torch.ones(4, 3)))
+
+
 def missing_plate():
     pyro.sample("k", dist.Normal(torch.zeros(3), 1.0))
 
@@ -544,11 +548,26 @@ def nothing():
     pyro.sample("obs", dist.Normal(0.0, 1.0), obs=torch.ones(()))
 
 
+class TupleShaped(dist.Normal):
+    """A distribution whose event shape is a plain tuple, as some of users' own are."""
+
+    event_shape = ()
+
+
+def test_event_shapes_may_be_plain_tuples():
+    def model():
+        a = pyro.sample("a", dist.Normal(0.0, 1.0))
+        pyro.sample("obs", TupleShaped(a, 1.0), obs=torch.zeros(()))
+
+    assert AutoGaussian(model)()["a"].shape == ()
+
+
 @pytest.mark.parametrize(
     ("model", "error", "message"),
     [
         (discrete, ValueError, "'k'.*enumerat"),
         (spherical, ValueError, "'k'.*ProjectedNormalReparam"),
+        (batched_sphere, ValueError, "'k'.*ProjectedNormalReparam"),
         (missing_plate, ValueError, r"'k' has batch shape \(3,\).*to_event"),
         (untraceable, ValueError, "could not trace.*AutoMultivariateNormal"),
         (nothing, RuntimeError, "no latent variables"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import itertools
+import math
 import pickle
 import warnings
 
@@ -364,6 +365,28 @@ def test_names_that_do_not_fit_the_model_are_refused(options, message):
     for _ in range(2):
         with pytest.raises(ValueError, match=message):
             guide()
+
+
+def test_a_scalar_from_a_callable_stands_for_all_entries_as_in_stock_pyro():
+    def scalar():
+        return pyro.param("y_aux", torch.tensor(0.25))
+
+    def model():
+        x = pyro.sample("x", dist.Normal(0.0, 1.0))
+        pyro.sample("y", dist.Normal(x, torch.ones(2)).to_event(1))
+
+    options = {"conditionals": {"x": "normal", "y": scalar}, "dependencies": {"y": {"x": "linear"}}}
+    values = []
+    for family in (stock.AutoStructured, AutoStructured):
+        pyro.clear_param_store()
+        guide = family(model, **options)
+        guide()
+        pyro.set_rng_seed(1)
+        values.append(guide())
+        losses = train(model, guide, elbo=Trace_ELBO(num_particles=2, vectorize_particles=True))
+        assert all(map(math.isfinite, losses))
+    torch.testing.assert_close(values[0], values[1])
+    assert values[1]["y"].shape == (2,)
 
 
 @pytest.mark.parametrize("place", ["conditional", "dependency"])

@@ -20,6 +20,7 @@ from autoguide_core.guides.dais.density import log_joint_per_draw, summed_to
 from autoguide_core.guides.dais.dynamics import anneal
 from autoguide_core.guides.dais.local import LocalLayout, local_layout
 from autoguide_core.guides.dais.options import checked_options
+from autoguide_core.guides.divergence import watch
 from autoguide_core.guides.full_size import full_size_model
 from autoguide_core.guides.log_joint import given_values
 from autoguide_core.guides.scales import positive_init_scale
@@ -132,6 +133,8 @@ class AutoSemiDAIS(AnnealedGuide):
             result: dict[str, Tensor] = dict(self.global_guide(*args, **kwargs))
             root._emitted.update(result)
             latent = self._sample_local(args, kwargs)
+            widths = {name: shape.numel() for name, shape in self._layout.event_shapes.items()}
+            watch(latent, widths)
             values, log_densities = self._on_local_supports(latent, args, kwargs)
             for name, site in self._layout.sites.items():
                 with self._site_plates(site):

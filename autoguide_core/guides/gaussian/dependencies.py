@@ -8,6 +8,7 @@ https://arxiv.org/abs/1712.00287, for the general case).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -112,7 +113,7 @@ def find_pattern(
             continue
         # Replicates over a plate that no latent is in look at the same latents: one factor.
         kept = plates[name] & frozenset().union(*(plates[v] for v in variables))
-        numel = recorder.sites[name]["fn"].event_shape.numel()
+        numel = math.prod(recorder.sites[name]["fn"].event_shape)
         for plate in plates[name] - kept:
             numel *= frames[plate].size
         factors[name] = Factor(kept, variables, numel)

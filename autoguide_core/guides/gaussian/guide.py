@@ -12,6 +12,7 @@ from pyro import poutine
 from torch import Tensor
 from torch.distributions import biject_to
 
+from autoguide_core.guides.divergence import watch
 from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, quantiles_of_draws
 from autoguide_core.guides.gaussian.distribution import SparseNormal
 from autoguide_core.guides.gaussian.joint import SparseJointGuide
@@ -125,10 +126,12 @@ class AutoGaussian(SparseJointGuide):
         )
         self._create_plates(*args, **kwargs)
         parameters = self._locs_and_scales()
-        unconstrained = {
-            name: parameters[name][0] + parameters[name][1] * part
-            for name, part in self._unpack(packed).items()
-        }
+        loc = torch.cat([loc.reshape(-1) for loc, _ in parameters.values()])
+        scale = torch.cat([scale.reshape(-1) for _, scale in parameters.values()])
+        moved = loc + scale * packed
+        sizes = {name: shape.numel() for name, shape in self._shapes.items()}
+        watch(moved, sizes, {"location": loc, "scale": scale})
+        unconstrained = self._unpack(moved)
         supports = self._current_supports(unconstrained, *args, **kwargs)
         masks = self._current_masks(*args, **kwargs)
         with_density = poutine.get_mask() is not False

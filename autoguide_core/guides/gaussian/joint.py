@@ -73,13 +73,14 @@ class SparseJointGuide(AutoGuide):
             )
         for name, site in sites.items():
             self._refuse_subsampling(name, site)
+        # Before the pattern is sought: a support that has no bijection is the first thing to tell.
+        init_locs = {name: unconstrained_value(site) for name, site in sites.items()}
         pattern = find_pattern(self._full_model(), args, kwargs, sites)
         self.dependencies = pattern.dependencies
         self.locs, self.scales = PyroModule(), PyroModule()
         self.white_vecs, self.prec_sqrts = PyroModule(), PyroModule()
         self._paths = parameter_paths(self.locs, sites)
         self._factor_paths = parameter_paths(self.white_vecs, pattern.factors)
-        init_locs = {name: unconstrained_value(site) for name, site in sites.items()}
         init_scales = init_scale_by_site(self._init_scale, sites)
         variables = {}
         for name, loc in init_locs.items():
@@ -184,7 +185,7 @@ class SparseJointGuide(AutoGuide):
             parts.append(values[name].reshape(*sample_shape, -1))
         return torch.cat(parts, dim=-1)
 
-    def _joint_log_prob(self, unconstrained: Mapping[str, Tensor]) -> Tensor:
+    def _score_unconstrained(self, unconstrained: Mapping[str, Tensor]) -> Tensor:
         """The log density of given values of all sites, in unconstrained space.
 
         Args:

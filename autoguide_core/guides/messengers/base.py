@@ -13,6 +13,7 @@ from pyro.poutine.runtime import get_plates
 from torch import Tensor
 
 from autoguide_core.guides.base import AutoGuide, Model
+from autoguide_core.guides.divergence import watch_sites
 from autoguide_core.guides.full_size import full_size_model
 from autoguide_core.guides.messengers import parts, summaries
 from autoguide_core.guides.messengers.handler import SiteHandler
@@ -116,6 +117,7 @@ class AutoMessenger(AutoGuide, SiteHandler, metaclass=MessengerMeta):
         finally:
             del self.args_kwargs
             self._outer_plates = ()
+        watch_sites({site["name"]: site["value"] for site in self._latent_nodes()})
         if not self._is_checked:
             self._check_first_run()
             self._is_checked = True

@@ -14,6 +14,7 @@ from pyro.nn.module import PyroModule, PyroParam
 from torch import Tensor, nn
 
 from autoguide_core.guides.base import AutoGuide
+from autoguide_core.guides.divergence import watch_sites
 from autoguide_core.guides.naming import get_deep, parameter_paths, set_deep
 from autoguide_core.guides.scales import (
     DEFAULT_SCALE,
@@ -39,6 +40,7 @@ from autoguide_core.guides.structured.options import (
     conditionals_by_site,
     dependencies_by_site,
 )
+from autoguide_core.guides.structured.scores import score_of_noise
 from autoguide_core.guides.supports import (
     full_size,
     is_subsampled,
@@ -182,6 +184,7 @@ class StructuredChain(AutoGuide):
             densities[name] = by_entry
             if isinstance(by_entry, Tensor):
                 densities[name] = by_entry.reshape(*shape[:split], -1).sum(-1)
+        watch_sites(values)
         return values, densities
 
     def _draw_noise(self, name: str, rows: Tensor | None) -> tuple[Tensor, Tensor | float]:
@@ -257,19 +260,50 @@ class StructuredChain(AutoGuide):
             for the conditionals "normal" and "mvn", the value that was returned for a callable.
             Sites with the conditional "delta" have no noise and are left out.
         """
-        deviations = {}
-        for name in self._order:
-            value, shape = unconstrained[name], self._shapes[name]
-            flat = value.reshape(*value.shape[: value.dim() - len(shape)], shape.numel())
-            deviations[name] = flat - get_deep(self.locs, self._paths[name])
         result = {}
-        for name in self._order:
-            noise = deviations[name] - self._shift(name, deviations)
+        for name, noise in self._noises(unconstrained).items():
             if callable(self.conditionals[name]):
                 result[name] = noise
             elif self.conditionals[name] != "delta":
                 result[name] = unscaled(noise, *self._scales(name))
         return result
+
+    def _noises(self, unconstrained: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Each site's own noise behind unconstrained values of all sites, shape (..., D)."""
+        deviations = {}
+        for name in self._order:
+            value, shape = unconstrained[name], self._shapes[name]
+            flat = value.reshape(*value.shape[: value.dim() - len(shape)], shape.numel())
+            deviations[name] = flat - get_deep(self.locs, self._paths[name])
+        return {name: deviations[name] - self._shift(name, deviations) for name in self._order}
+
+    def _has_density(self, name: str) -> bool:
+        return bool(self.conditionals[name] != "delta")
+
+    def _score_unconstrained(self, unconstrained: Mapping[str, Tensor]) -> Tensor:
+        """The log density of full-size draws in unconstrained space; shape (S,).
+
+        Sites with the conditional "delta" add 0 where they are at their point given the sites
+        upstream, and minus infinity elsewhere.
+
+        Args:
+            unconstrained: For each site of the guide a tensor (S, *full unconstrained shape).
+
+        Raises:
+            NotImplementedError: The noise of a site comes from a callable.
+        """
+        for name in self._order:
+            if callable(self.conditionals[name]):
+                raise NotImplementedError(
+                    f"The noise of site '{name}' comes from a callable, whose density at a given "
+                    "value is not known: use 'normal' or 'mvn' as its conditional to score draws."
+                )
+        scores = []
+        for name, noise in self._noises(unconstrained).items():
+            scales = self._scales(name) if self._has_density(name) else None
+            value = unconstrained[name].reshape(noise.shape)
+            scores.append(score_of_noise(noise, scales, value))
+        return torch.stack(scores).sum(0)
 
 
 def _mark_auxiliary(msg: Site) -> dict[str, Any]:

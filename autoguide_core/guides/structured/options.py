@@ -112,15 +112,25 @@ def dependencies_by_site(
 
 
 def check_size(value: Tensor, size: int, place: str) -> Tensor:
-    """A flat value that a user's callable returned; entries are not repeated to fill a site.
+    """A flat value that a user's callable returned; a scalar stands for all entries of the site.
+
+    Args:
+        value: What it returned, shape (..., size) or ().
+        size: The number of unconstrained entries of the site.
+        place: Which callable it was, for messages.
+
+    Returns:
+        Shape (..., size).
 
     Raises:
         ValueError: It is not of the site's size.
     """
-    if value.shape[-1:] != (size,) and not (size == 1 and value.dim() == 0):
+    if value.dim() == 0:
+        return value.expand(size)
+    if value.shape[-1:] != (size,):
         raise ValueError(
             f"The {place} returned shape {tuple(value.shape)}: expected {size} entries in the "
-            "last dim, the flattened unconstrained value of the site at full size."
+            "last dim, the flattened unconstrained value of the site at full size, or a scalar."
         )
     return value
 

@@ -16,7 +16,6 @@ from autoguide_core.engine.checks import check_start
 from autoguide_core.engine.curvature import MAX_DIM, run_curvature
 from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.folding import flat_layout, is_joint_normal, is_laplace, only_part
-from autoguide_core.engine.full_data import full_data
 from autoguide_core.engine.isolation import StoreState, own_randomness, own_store
 from autoguide_core.engine.laplace import run_laplace
 from autoguide_core.engine.loop import Run, run_adam
@@ -25,6 +24,7 @@ from autoguide_core.engine.result import FitResult
 from autoguide_core.engine.settings import FitSettings
 from autoguide_core.engine.structure import Model, Structure, inspect, parameters
 from autoguide_core.engine.threads import suitable_threads
+from autoguide_core.guides.full_size import full_size_model
 
 _DEFAULTS = FitSettings()
 
@@ -97,7 +97,7 @@ def _run(
     if settings.method != "adam":
         obstacle = _obstacle(part, structure)
         if obstacle is None and is_laplace(part):
-            with full_data():  # a mode of minibatches would move with each of them
+            with full_size_model():  # a mode of minibatches would move with each of them
                 return run_laplace(model, part, args, kwargs, settings=settings, report=report)
         if obstacle is None:
             return run_curvature(model, part, args, kwargs, settings=settings, report=report)
@@ -108,7 +108,7 @@ def _run(
     )
     if not is_laplace(part):
         return run
-    with full_data():  # at the point that the steps have found
+    with full_size_model():  # at the point that the steps have found
         normal = part.laplace_approximation(*args, **kwargs)
         normal(*args, **kwargs)
     return replace(run, guide=normal)

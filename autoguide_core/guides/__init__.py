@@ -1,6 +1,7 @@
 """Automatic guides, one family a file."""
 
 from autoguide_core.guides.base import AutoGuide
+from autoguide_core.guides.base import is_not_latent as prototype_hide_fn
 from autoguide_core.guides.batched import (
     AutoBatchedLowRankMultivariateNormal,
     AutoBatchedMultivariateNormal,
@@ -8,6 +9,7 @@ from autoguide_core.guides.batched import (
 from autoguide_core.guides.bnaf import AutoBNAFNormal
 from autoguide_core.guides.callable import AutoCallable
 from autoguide_core.guides.continuous import AutoContinuous
+from autoguide_core.guides.dais import AutoDAIS, AutoSemiDAIS
 from autoguide_core.guides.delta import AutoDelta
 from autoguide_core.guides.diagonal import AutoDiagonalNormal
 from autoguide_core.guides.discrete import AutoDiscreteParallel
@@ -35,6 +37,7 @@ __all__ = [
     "AutoBatchedMultivariateNormal",
     "AutoCallable",
     "AutoContinuous",
+    "AutoDAIS",
     "AutoDelta",
     "AutoDiagonalNormal",
     "AutoDiscreteParallel",
@@ -51,8 +54,10 @@ __all__ = [
     "AutoNormalMessenger",
     "AutoNormalizingFlow",
     "AutoRegressiveMessenger",
+    "AutoSemiDAIS",
     "AutoStructured",
     "GuidePosterior",
     "NeuTraReparam",
     "StructuredReparam",
+    "prototype_hide_fn",
 ]

@@ -82,6 +82,9 @@ def _kl_from_source(point: Point, prior: Any) -> Tensor:
 
 register_kl(Point, dist.Distribution)(_kl_from_source)
 
+# Tools that print or draw a model tell its distributions by this name.
+Point.__name__ = "Delta"
+
 
 def emit_point(
     name: str,

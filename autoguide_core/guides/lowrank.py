@@ -50,7 +50,7 @@ class AutoLowRankMultivariateNormal(AutoContinuous):
         rank: int | None = None,
     ) -> None:
         if rank is not None and not (isinstance(rank, int) and rank > 0):
-            raise ValueError(f"Expected an integer rank > 0, but got {rank!r}.")
+            raise ValueError(f"Expected rank > 0 but got {rank!r}; it must be an integer.")
         self._init_scale = checked_init_scale(init_scale)
         self.rank = rank
         super().__init__(model, init_loc_fn=init_loc_fn)

@@ -77,6 +77,11 @@ class NoiseScoredNormal(dist.Normal):
         self._latest = draw, -0.5 * noise.square() - self.scale.log() - LOG_ROOT_TWO_PI
         return draw
 
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008
+        """Draw without a gradient; shape (*sample_shape, *batch_shape)."""
+        with torch.no_grad():
+            return self.rsample(sample_shape)
+
     def log_prob(self, value: Tensor) -> Tensor:
         """The log density of each entry; that of the noise if ``value`` is the latest draw."""
         if self._latest is not None and value is self._latest[0]:
@@ -117,3 +122,8 @@ class NoiseScoredMultivariateNormal(dist.MultivariateNormal):
         noise = self._latest[1]
         log_det = self._unbroadcasted_scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         return -0.5 * noise.square().sum(-1) - log_det - noise.shape[-1] * LOG_ROOT_TWO_PI
+
+
+# Tools that print or draw a model tell its distributions by these names.
+NoiseScoredNormal.__name__ = "Normal"
+NoiseScoredMultivariateNormal.__name__ = "MultivariateNormal"

@@ -22,7 +22,7 @@ def positive_init_scale(init_scale: float) -> float:
     """
     is_number = isinstance(init_scale, int | float) and not isinstance(init_scale, bool)
     if not is_number or not 0 < init_scale < float("inf"):
-        raise ValueError(f"Expected a number init_scale > 0, but got {init_scale!r}.")
+        raise ValueError(f"Expected init_scale > 0. but got {init_scale!r}; it must be a number.")
     return float(init_scale)
 
 

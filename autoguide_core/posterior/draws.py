@@ -10,11 +10,11 @@ from typing import Any
 import pyro
 import torch
 
-from autoguide_core.engine.full_data import full_data
 from autoguide_core.engine.isolation import own_randomness
 from autoguide_core.engine.result import FitResult
 from autoguide_core.engine.structure import Model
 from autoguide_core.engine.threads import suitable_threads
+from autoguide_core.guides.full_size import full_size_model
 from autoguide_core.posterior.discrete import draw_marginalised
 from autoguide_core.posterior.guide_draws import draw_guide
 from autoguide_core.posterior.replay import replay_model
@@ -92,7 +92,7 @@ def draw_posterior(
         surroundings,
         own_randomness(seed),
         suitable_threads(args, keywords),
-        full_data(),
+        full_size_model(),
         torch.no_grad(),
         pyro.validation_enabled(False),
     ):

@@ -50,6 +50,7 @@ from autoguide_core.initialization import (
     init_to_value,
 )
 from autoguide_core.posterior import Draws, Psis, draw_posterior, psis, resample
+from autoguide_core.utils import mean_field_entropy
 
 __all__ = [
     "AutoBNAFNormal",
@@ -102,6 +103,7 @@ __all__ = [
     "init_to_sample",
     "init_to_uniform",
     "init_to_value",
+    "mean_field_entropy",
     "psis",
     "resample",
 ]

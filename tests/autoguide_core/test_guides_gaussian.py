@@ -586,3 +586,13 @@ def test_a_singular_precision_names_its_sites(backend):
         guide.prec_sqrts.z.fill_(math.nan)
     with pytest.raises(ValueError, match=r"not positive definite.*'z'.*learning rate"):
         guide()
+
+
+def test_a_plate_without_a_size_has_that_of_its_observations():
+    def model():
+        p = pyro.sample("p", dist.Dirichlet(torch.ones(3)))
+        with pyro.plate("data"):
+            pyro.sample("obs", dist.Categorical(p).expand([11]), obs=torch.arange(11) % 3)
+
+    guide = AutoGaussian(model)
+    assert torch.isfinite(torch.tensor(Trace_ELBO().loss(model, guide)))

@@ -135,7 +135,15 @@ def batch_shape_of(plates: Iterable[str], frames: Mapping[str, Any]) -> torch.Si
 
 
 def _frames(site: Site) -> dict[str, Any]:
-    return {frame.name: frame for frame in site["cond_indep_stack"] if frame.vectorized}
+    return {f.name: _sized(f, site) for f in site["cond_indep_stack"] if f.vectorized}
+
+
+def _sized(frame: Any, site: Site) -> Any:
+    """The frame of a plate, which has the size of what is in it where none was given."""
+    if frame.size >= 0:
+        return frame
+    batch_shape = site["fn"].batch_shape
+    return frame._replace(size=batch_shape[frame.dim] if len(batch_shape) >= -frame.dim else 1)
 
 
 def _check_batch_shape(name: str, site: Site) -> None:

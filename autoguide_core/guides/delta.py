@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from autoguide_core.guides.base import AutoGuide
+from autoguide_core.guides.divergence import watch_sites
 from autoguide_core.guides.draws import score_of_point
 from autoguide_core.guides.emission import emit_point
 from autoguide_core.guides.live import ARGUMENTS
@@ -92,6 +93,7 @@ class AutoDelta(AutoGuide):
                     value = get_deep(self, self._paths[name])
                 value = value.view_as(value)  # never the parameter itself
                 result[name] = emit_point(name, value, 0.0, site["fn"].event_dim)
+        watch_sites(result)
         return result
 
     def median(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:

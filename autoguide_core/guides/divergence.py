@@ -40,7 +40,20 @@ def watch(
         packed.register_hook(unserializable_hook(partial(_check_gradient, sizes=sizes)))
     if bool(torch.isfinite(packed).all()):
         return
-    for what, values in [*(parameters or {}).items(), ("draw", packed)]:
+    tell_spoilt({**(parameters or {}), "draw": packed}, sizes)
+
+
+def tell_spoilt(tensors: Mapping[str, Tensor], sizes: Mapping[str, int]) -> None:
+    """Raise if a tensor has an entry that is infinite or not a number.
+
+    Args:
+        tensors: By what they are, each of shape (..., D).
+        sizes: The number of entries of each site, D in all.
+
+    Raises:
+        ValueError: There is one; the message names its site and what it is an entry of.
+    """
+    for what, values in tensors.items():
         bad = _first(~torch.isfinite(values), values, sizes)
         if bad is not None:
             raise ValueError(
@@ -50,7 +63,7 @@ def watch(
 
 
 def watch_sites(draws: Mapping[str, Tensor]) -> None:
-    """The same for draws that do not lie side by side: one look at all, a hook for each.
+    """As `watch`, for draws that do not lie side by side: one look at all, a hook for each.
 
     Args:
         draws: Draws by site, of any shape and dtype.
@@ -64,17 +77,15 @@ def watch_sites(draws: Mapping[str, Tensor]) -> None:
         if draw.requires_grad and not draw.is_leaf:  # on a parameter, hooks would pile up
             hook = partial(_check_gradient, sizes={name: 1})
             draw.register_hook(unserializable_hook(hook))
-    if bool(
-        torch.isfinite(torch.cat([draw.detach().reshape(-1) for draw in draws.values()])).all()
-    ):
-        return
+    together = torch.cat([draw.detach().reshape(-1) for draw in draws.values()])
+    if not bool(torch.isfinite(together).all()):
+        tell_spoilt_sites(draws)
+
+
+def tell_spoilt_sites(draws: Mapping[str, Tensor]) -> None:
+    """Raise, as `tell_spoilt` does, if a draw of a site has an entry that is no finite number."""
     for name, draw in draws.items():
-        bad = _first(~torch.isfinite(draw), draw, {name: 1})
-        if bad is not None:
-            raise ValueError(
-                f"The guide's draw of site '{name}' is {bad[1]}: a step before has spoilt it. "
-                + _REMEDY
-            )
+        tell_spoilt({"draw": draw}, {name: 1})
 
 
 def _check_gradient(gradient: Tensor, sizes: Mapping[str, int]) -> None:

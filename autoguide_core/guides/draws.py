@@ -64,7 +64,10 @@ def score_of_point(draws: Mapping[str, Tensor], point: Mapping[str, Tensor]) -> 
         for name, value in point.items()
     ]
     at_point = torch.stack(hits).all(0)
-    return torch.zeros(len(at_point), device=at_point.device).masked_fill(~at_point, -torch.inf)
+    zeros = next(iter(draws.values())).new_zeros(len(at_point))
+    if not zeros.is_floating_point():
+        zeros = zeros.to(torch.get_default_dtype())
+    return zeros.masked_fill(~at_point, -torch.inf)
 
 
 def _is_close(draw: Tensor, value: Tensor) -> Tensor:

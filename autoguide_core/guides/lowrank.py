@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pyro.distributions as dist
+import torch
 from pyro.distributions import constraints
 from pyro.nn.module import PyroParam
 from torch import Tensor, nn
 
 from autoguide_core.guides.continuous import AutoContinuous
+from autoguide_core.guides.divergence import tell_spoilt
 from autoguide_core.guides.scales import (
     DEFAULT_SCALE,
     InitScale,
@@ -68,14 +70,16 @@ class AutoLowRankMultivariateNormal(AutoContinuous):
 
     def get_posterior(self, *args: Any, **kwargs: Any) -> Any:
         """The low-rank multivariate Normal, event shape (D,)."""
-        scale = self.scale
-        # Not validated: the draw is, and that check names the site.
-        return dist.LowRankMultivariateNormal(
-            self.loc,
-            self.cov_factor * scale.unsqueeze(-1),
-            scale.square(),
-            validate_args=False,
-        )
+        scale, factor = self.scale, self.cov_factor
+        try:
+            # Not validated: the draw is, and that check names the site.
+            return dist.LowRankMultivariateNormal(
+                self.loc, factor * scale.unsqueeze(-1), scale.square(), validate_args=False
+            )
+        except torch.linalg.LinAlgError:
+            sizes = {name: shape.numel() for name, shape in self._unconstrained_shapes.items()}
+            tell_spoilt({"scale": scale, "covariance factor": factor.sum(-1)}, sizes)
+            raise
 
     def _loc_scale(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         return self.loc, self.scale * (self.cov_factor.square().sum(-1) + 1).sqrt()

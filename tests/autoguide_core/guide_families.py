@@ -81,12 +81,12 @@ def latents_of(model: Any) -> dict[str, Any]:
 
 
 def listed(model: Any) -> Any:
-    """A list of two parts: the sites by the parity of their position."""
+    """A list of two parts, or of one if there is but one site."""
     names = list(latents_of(model))
+    half = (len(names) + 1) // 2
     guide = AutoGuideList(model)
-    guide.append(AutoNormal(poutine.block(model, expose=names[::2])))
-    if names[1::2]:
-        guide.append(AutoNormal(poutine.block(model, expose=names[1::2])))
+    for part in filter(None, (names[:half], names[half:])):
+        guide.append(AutoNormal(poutine.block(model, expose=part)))
     return guide
 
 
@@ -132,7 +132,7 @@ FAMILIES = [
     _family("normal-messenger", AutoNormalMessenger, WIDE, can_subsample=True),
     _family("hierarchical-messenger", hierarchical, WIDE, can_subsample=True),
     _family("regressive-messenger", AutoRegressiveMessenger, WIDE, can_subsample=True),
-    _family("dais", partial(AutoDAIS, K=2), can_score=False),
+    _family("dais", partial(AutoDAIS, K=2), can_score=False, can_jit=False),
     _family("list", listed, can_subsample=True),
 ]
 BY_NAME = {family.name: family for family in FAMILIES}

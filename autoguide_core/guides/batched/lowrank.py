@@ -6,12 +6,14 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import pyro.distributions as dist
+import torch
 from pyro.distributions import constraints
 from pyro.nn.module import PyroModule, PyroParam
 from torch import Tensor
 
 from autoguide_core.guides.batched.base import BatchedGuide
 from autoguide_core.guides.batched.blocks import Block
+from autoguide_core.guides.divergence import tell_spoilt
 from autoguide_core.guides.scales import DEFAULT_SCALE, InitScale
 from autoguide_core.initialization import InitStrategy, init_to_median
 
@@ -82,10 +84,15 @@ class AutoBatchedLowRankMultivariateNormal(BatchedGuide):
         """The low-rank multivariate Normals."""
         scale = self._get("scales", block)
         factor = self._get("cov_factors", block) * scale[..., None]
-        # The guide checks its draws, and names their site.
-        return dist.LowRankMultivariateNormal(
-            self._loc(block), factor, scale.square(), validate_args=False
-        )
+        try:
+            # The guide checks its draws, and names their site.
+            return dist.LowRankMultivariateNormal(
+                self._loc(block), factor, scale.square(), validate_args=False
+            )
+        except torch.linalg.LinAlgError:
+            sizes = {slot.name: slot.width for slot in block.slots}
+            tell_spoilt({"scale": scale, "covariance factor": factor.sum(-1)}, sizes)
+            raise
 
     def _standard_deviation(self, block: Block) -> Tensor:
         factor = self._get("cov_factors", block)

@@ -19,6 +19,7 @@ from autoguide_core.guides.dais.chain import AnnealedGuide
 from autoguide_core.guides.dais.density import log_joint_per_draw, summed_to
 from autoguide_core.guides.dais.dynamics import anneal
 from autoguide_core.guides.dais.options import checked_options
+from autoguide_core.guides.divergence import watch
 from autoguide_core.guides.scales import positive_init_scale
 from autoguide_core.guides.supports import constrain, hold_masked
 from autoguide_core.initialization import InitStrategy, init_to_uniform
@@ -107,9 +108,11 @@ class AutoDAIS(AnnealedGuide, AutoContinuous):
 
     def get_base_dist(self) -> Any:
         """The Normal at the start of the chain, event shape (D,)."""
+        # Not validated: the chain is, and that check names the site.
         if self._options.base_dist == "diagonal":
-            return dist.Normal(self.loc, self.scale).to_event(1)
-        return dist.MultivariateNormal(self.loc, scale_tril=self.scale[:, None] * self.scale_tril)
+            return dist.Normal(self.loc, self.scale, validate_args=False).to_event(1)
+        scale_tril = self.scale[:, None] * self.scale_tril
+        return dist.MultivariateNormal(self.loc, scale_tril=scale_tril, validate_args=False)
 
     def get_posterior(self, *args: Any, **kwargs: Any) -> Any:
         """Not to be had: the density of the chain's end has no closed form.
@@ -128,6 +131,13 @@ class AutoDAIS(AnnealedGuide, AutoContinuous):
         bound is the log density of the end.
         """
         base, name = self.get_base_dist(), self._pyro_name
+        sizes = {name: shape.numel() for name, shape in self._unconstrained_shapes.items()}
+
+        def log_base(latent: Tensor) -> Tensor:
+            watch(latent, sizes)
+            log_density: Tensor = base.log_prob(latent)
+            return log_density
+
         auxiliary = {"is_auxiliary": True}
         start = pyro.sample(f"_{name}_start", base, infer=auxiliary)
         noise = pyro.sample(f"_{name}_noise", self._momenta(start), infer=auxiliary)
@@ -135,7 +145,7 @@ class AutoDAIS(AnnealedGuide, AutoContinuous):
             start,
             noise,
             self._schedule(),
-            base.log_prob,
+            log_base,
             lambda latent: self._log_target(latent, args, kwargs),
         )
         return pyro.sample(

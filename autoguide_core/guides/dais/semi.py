@@ -133,8 +133,6 @@ class AutoSemiDAIS(AnnealedGuide):
             result: dict[str, Tensor] = dict(self.global_guide(*args, **kwargs))
             root._emitted.update(result)
             latent = self._sample_local(args, kwargs)
-            widths = {name: shape.numel() for name, shape in self._layout.event_shapes.items()}
-            watch(latent, widths)
             values, log_densities = self._on_local_supports(latent, args, kwargs)
             for name, site in self._layout.sites.items():
                 with self._site_plates(site):
@@ -152,12 +150,21 @@ class AutoSemiDAIS(AnnealedGuide):
         name = self._pyro_name
         log_target = self._local_target(args, kwargs)
         auxiliary = {"is_auxiliary": True}
+        sizes = {name: shape.numel() for name, shape in self._layout.event_shapes.items()}
+
+        def log_base(latent: Tensor) -> Tensor:
+            watch(latent, sizes)
+            log_density: Tensor = base.log_prob(latent)
+            return log_density
+
         with self._site_plates(self._layout.first):
-            base = dist.Normal(self.loc, self.scale).to_event(1)
+            # Not validated: the chain is, and that check names the site.
+            base = dist.Normal(self.loc, self.scale, validate_args=False).to_event(1)
             start = pyro.sample(f"_{name}_start", base, infer=auxiliary)
             noise = pyro.sample(f"_{name}_noise", self._momenta(start), infer=auxiliary)
         # Outside of the plates: the forces run the model, which enters plates of the same names.
-        end, cost = anneal(start, noise, self._schedule(), base.log_prob, log_target)
+        end, cost = anneal(start, noise, self._schedule(), log_base, log_target)
+        watch(end, sizes)
         with self._site_plates(self._layout.first):
             delta = dist.Delta(end, cost.sum(-1), event_dim=1)
             return pyro.sample(f"_{name}_latent", delta, infer=auxiliary)

@@ -13,7 +13,7 @@ from pyro.poutine.runtime import get_plates
 from torch import Tensor
 
 from autoguide_core.guides.base import AutoGuide, Model
-from autoguide_core.guides.divergence import watch_sites
+from autoguide_core.guides.divergence import tell_spoilt_sites, watch_sites
 from autoguide_core.guides.full_size import full_size_model
 from autoguide_core.guides.messengers import parts, summaries
 from autoguide_core.guides.messengers.handler import SiteHandler
@@ -114,16 +114,19 @@ class AutoMessenger(AutoGuide, SiteHandler, metaclass=MessengerMeta):
                         stack.enter_context(full_size_model())
                     stack.enter_context(self)
                 (self._full_model() if is_part else self.model)(*args, **kwargs)
+        except ValueError:
+            tell_spoilt_sites(self._latent_values())
+            raise
         finally:
             del self.args_kwargs
             self._outer_plates = ()
-        watch_sites({site["name"]: site["value"] for site in self._latent_nodes()})
+        watch_sites(self._latent_values())
         if not self._is_checked:
             self._check_first_run()
             self._is_checked = True
         if is_part:
             parts.check_sources(self, args, kwargs)
-            return {site["name"]: site["value"] for site in self._latent_nodes()}
+            return self._latent_values()
         return self._values()
 
     # --- Set-up -------------------------------------------------------------------------------

@@ -79,11 +79,17 @@ class SiteHandler(GuideMessenger):
         self._is_in_posterior = True
         try:
             posterior = self.get_posterior(name, prior)
+        except ValueError:
+            self._tell_spoilt(name, prior)
+            raise
         finally:
             self._is_in_posterior = False
         if isinstance(posterior, Tensor):
             return dist.Delta(posterior, event_dim=prior.event_dim)
         return posterior
+
+    def _tell_spoilt(self, name: str, prior: Any) -> None:
+        """Raise, naming the site, if a parameter of the site is not a number."""
 
     def get_traces(self) -> tuple[Trace, Trace]:
         """The latest run as two traces: ``(model_trace, guide_trace)``.
@@ -110,6 +116,10 @@ class SiteHandler(GuideMessenger):
             and not site_is_subsample(site)
             and ("prior" in site["infer"] or not is_of_guide(site))
         }
+
+    def _latent_values(self) -> dict[str, Tensor]:
+        """The values of the model's latent sites that the guide has drawn in the latest run."""
+        return {site["name"]: site["value"] for site in self._latent_nodes()}
 
     def _guide_nodes(self) -> list[Site]:
         """The nodes of the latest run that the guide has drawn, its auxiliary sites included."""

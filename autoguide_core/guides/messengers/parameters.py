@@ -19,6 +19,7 @@ from pyro.poutine.runtime import get_plates
 from torch import Tensor
 
 from autoguide_core.guides.base import AutoGuide
+from autoguide_core.guides.divergence import tell_spoilt
 from autoguide_core.guides.messengers.base import AutoMessenger
 from autoguide_core.guides.messengers.names import check_names
 from autoguide_core.guides.naming import get_deep, set_deep
@@ -79,6 +80,12 @@ class SiteParameters(AutoMessenger):
             self._make_params(name, prior)
         path = self._paths[name]
         return tuple(get_deep(self, f"{group}.{path}") for group in self._site_groups(name))
+
+    def _tell_spoilt(self, name: str, prior: Any) -> None:
+        if name in self._paths:
+            parameters = self._get_params(name, prior)
+            for group, parameter in zip(self._site_groups(name), parameters, strict=True):
+                tell_spoilt({group: parameter}, {name: 1})
 
     def _site_groups(self, name: str) -> tuple[str, ...]:
         """The groups in which a site has a parameter."""
@@ -172,7 +179,8 @@ class SiteParameters(AutoMessenger):
                 value = periodic_repeat(value, full_size(frame), dim).contiguous()
         while value.dim() > event_dim and value.shape[0] == 1:
             value = value.squeeze(0)
-        return value
+        # Of its own memory: an optimizer cannot write to a value that is expanded along a plate.
+        return value.contiguous()
 
     def _check_first_run(self) -> None:
         super()._check_first_run()

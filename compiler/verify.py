@@ -200,6 +200,9 @@ def _part(part: Part) -> Iterator[str]:
         yield f"{part.family!r} is no guide family"
     else:
         yield from _options(family.name, family.options, part.options)
+        by_site = [option for option in family.options if option.by_site]
+        for given in part.by_site:
+            yield from _options(family.name, by_site, {given.option: given.value})
     if part.init is None:
         return
     strategy = INITS.get(part.init.name)

@@ -387,7 +387,12 @@ class Builder(Transformer_NonRecursive[Token, Any]):
         return n.DefaultInit(init, span_of(meta))
 
     def option(self, meta: Meta, name: n.Name, value: n.Expr) -> n.Option:
-        return n.Option(name, value, span_of(meta))
+        return n.Option(name, value, (), span_of(meta))
+
+    def part_option(
+        self, meta: Meta, name: n.Name, value: n.Expr, at: tuple[n.InitAt, ...] | None
+    ) -> n.Option:
+        return n.Option(name, value, at or (), span_of(meta))
 
     def sites(self, _: Meta, *sites: n.Name | Token) -> tuple[tuple[n.Name, ...], bool]:
         named = tuple(site for site in sites if isinstance(site, n.Name))

@@ -95,7 +95,8 @@ def _statement(
 def _guide(node: n.DefaultInit | n.Part | n.CallablePart | n.Option | n.Init) -> _Item:
     head = write.guide_statement(node)
     if isinstance(node, n.Option):
-        return _Item(head, node.span)
+        body = tuple(map(_statement, node.at)) or None
+        return _Item(head, node.span, body, separator=", ")
     if isinstance(node, n.Part | n.CallablePart):
         return _Item(head, node.span, tuple(map(_guide, node.options)) or None)
     init = node.init if isinstance(node, n.DefaultInit) else node

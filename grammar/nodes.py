@@ -355,7 +355,7 @@ class ExternDef:
 
 @dataclass(frozen=True, slots=True)
 class InitAt:
-    """`site = expression` inside `at { … }`."""
+    """`site = expression` inside `at { … }`, of `init` or of an option."""
 
     name: Name
     value: Expr
@@ -386,10 +386,11 @@ class DefaultInit:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """`name = value` in a part or in `fit`."""
+    """`name = value` in a part or in `fit`; in a part also `name = value at { site = value }`."""
 
     name: Name
     value: Expr
+    at: tuple[InitAt, ...]
     span: Span
 
 

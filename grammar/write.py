@@ -100,7 +100,8 @@ def guide_statement(node: n.DefaultInit | n.Part | n.CallablePart | n.Option | n
     """Return what stands in a guide as it is written, up to its `{` if it has one."""
     match node:
         case n.Option():
-            return (f"{node.name.text} = ", *expression(node.value))
+            at = (" at",) if node.at else ()
+            return (f"{node.name.text} = ", *expression(node.value), *at)
         case n.DefaultInit():
             return ("default ", *guide_statement(node.init))
         case n.Init():

@@ -13,6 +13,7 @@ from compiler.checks.discrete import (
 from compiler.checks.guide_coverage import check_alone, check_coverage, check_overlap
 from compiler.checks.guide_families import check_minibatched, check_supports
 from compiler.checks.guide_options import check_flow, check_rank
+from compiler.checks.guide_order import check_order
 from compiler.checks.init_noncentered import check_carried
 from compiler.checks.init_parts import check_complete, check_membership, check_taken
 from compiler.checks.init_shapes import check_shapes
@@ -33,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
     check_coverage,
     check_overlap,
     check_alone,
+    check_order,
     check_minibatched,
     check_supports,
     check_rank,

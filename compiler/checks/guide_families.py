@@ -8,7 +8,8 @@ from compiler.ir.program import Program
 from compiler.ir.queries import minibatches
 from compiler.ir.statements import Site
 from compiler.tables.distributions import DISTRIBUTIONS
-from compiler.tables.families import DISCRETE_PARALLEL, Family
+from compiler.tables.families import DISCRETE_PARALLEL
+from compiler.tables.family_row import Family
 from grammar.span import NOWHERE
 
 

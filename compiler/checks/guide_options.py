@@ -12,7 +12,9 @@ from compiler.tables.flows import FLOWS
 
 def check_rank(program: Program, diagnostics: Diagnostics) -> None:
     """PPL066: a low-rank covariance has a rank below the dimension of its sites."""
-    for _, part, _ in families_of(program):
+    for _, part, family in families_of(program):
+        if family.covers == "plate":  # each element has a dimension of its own
+            continue
         rank = part.options.get("rank")
         dimension = _dimension(program, part)
         if isinstance(rank, int) and dimension is not None and rank >= dimension:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compiler.checks.parts import families_of
 from compiler.diagnostics import Diagnostics, did_you_mean
+from compiler.ir.guides import InitValue, SiteOption
 from compiler.ir.program import Program
 from compiler.tables.inits import INITS
 
@@ -27,10 +28,11 @@ def check_taken(program: Program, diagnostics: Diagnostics) -> None:
 
 
 def check_membership(program: Program, diagnostics: Diagnostics) -> None:
-    """PPL071: init values are for sites of the part that they stand in."""
+    """PPL071: values of single sites are for sites of the part that they stand in."""
     for guide, part, _ in families_of(program):
         owners = {name: other.name for other in guide.parts for name in other.sites}
-        for value in part.values:
+        given: tuple[InitValue | SiteOption, ...] = (*part.values, *part.by_site)
+        for value in given:
             if value.site in part.sites:
                 continue
             owner = owners.get(value.site)

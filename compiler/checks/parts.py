@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from compiler.ir.guides import Guide, InitValue, Part
 from compiler.ir.program import Program
 from compiler.ir.statements import Site
-from compiler.tables.families import FAMILIES, Family
+from compiler.tables.families import FAMILIES
+from compiler.tables.family_row import Family
 
 
 def families_of(program: Program) -> Iterator[tuple[Guide, Part, Family]]:

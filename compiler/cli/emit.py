@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -11,6 +12,10 @@ from compiler.cli.guard import Guarded
 from compiler.cli.options import output, silence
 from compiler.cli.sources import source, syntax_errors
 from compiler.cli.specs import program
+
+if TYPE_CHECKING:
+    from compiler.diagnostics import Diagnostics
+    from compiler.ir import Program
 
 STAGES = ("ast", "ir", "model", "guide", "module")
 
@@ -67,6 +72,21 @@ def _ast(path: str) -> str:
         return print_tree(parse(spec.text, spec.path))
 
 
+def _check(
+    stage: str,
+    chosen: str | None,
+    library: Literal["core", "pyro"],
+    program: Program,
+    diagnostics: Diagnostics,
+) -> None:
+    """Check the guides that are to be emitted against the classes that they are to use."""
+    if library == "pyro":
+        from compiler.checks.pyro_guides import check_pyro_guides
+
+        guides = program.guides[:1] if stage == "guide" and chosen is None else program.guides
+        check_pyro_guides(program, [g for g in guides if chosen in (None, g.name)], diagnostics)
+
+
 def _emitted(
     stage: str,
     spec: str,
@@ -74,7 +94,7 @@ def _emitted(
     guide: str | None,
     silenced: frozenset[str],
 ) -> str:
-    compiled = program(spec, silenced)
+    compiled = program(spec, silenced, check=partial(_check, stage, guide, guides))
     if guide is not None and guide not in (names := [g.name for g in compiled.guides]):
         raise click.BadParameter(
             f"the spec has no guide {guide!r}, only {', '.join(names)}", param_hint="--guide"

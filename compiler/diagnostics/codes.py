@@ -99,11 +99,13 @@ CODES: dict[str, Code] = _table(
     Code("PPL074", "init-refused", "Init on a family that takes none"),
     Code("PPL075", "init-noncentered", "An init value that cannot be carried to the base site"),
     Code("PPL076", "init-incomplete", "`init value` without a value for every site"),
-    # 08x: fit settings and callables
+    # 08x: fit settings, callables, and what a guide needs around it
     Code("PPL080", "fit-option", "A setting of the fit that does not exist"),
     Code("PPL081", "fit-option-value", "A setting of the fit with a wrong value"),
     Code("PPL082", "callable-path", 'A callable that is not written "module:attribute"'),
     Code("PPL083", "callable-refused", "A spec that calls Python code without leave"),
+    Code("PPL084", "not-in-pyro", "A part that Pyro's own guides cannot make"),
+    Code("PPL085", "part-order", "A part that follows sites of a later part"),
     # 09x: data and output
     Code("PPL090", "data-file", "A data file that cannot be read"),
     Code("PPL091", "data-missing", "A declared variable that the data does not have"),

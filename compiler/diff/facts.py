@@ -167,6 +167,8 @@ def _part(program: Program, part: Part | CallablePart, spell: Speller) -> dict[s
         described["init"] = part.init.name + (f"({options})" if options else "") + path
     for value in part.values:
         described[f"init at {value.site}"] = spell(value.value)
+    for own in part.by_site:
+        described[f"{own.option} of {own.site}"] = _option(own.value)
     for name, option in part.options.items():
         described[name] = _option(option)
     described["parameters"] = _count(part_parameters(program, part))

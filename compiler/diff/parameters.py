@@ -9,6 +9,8 @@ from compiler.diff.size import Size, product, triangle
 from compiler.ir import CallablePart, Guide, Part, Program, Site
 from compiler.ir.types import Axis
 from compiler.tables.families import FAMILIES
+from compiler.tables.family_row import Count, Family
+from compiler.tables.hierarchy import hierarchical_sites
 
 
 def part_parameters(program: Program, part: Part | CallablePart) -> Size | str:
@@ -17,15 +19,42 @@ def part_parameters(program: Program, part: Part | CallablePart) -> Size | str:
         return "those of the callable"
     family = FAMILIES[part.family]
     sites = {site.name: site for site in program.latents()}
+    if family.count is None:
+        return family.formula
+    if family.covers == "plate":
+        return _by_plates(program, part, family, family.count)
     n = Size()
     for name in part.sites:
         n += unconstrained(program, sites[name])
-    if (count := family.count) is None:
-        return family.formula
+    size = _at(family.count, part, n)
+    if size is None:
+        return f"{family.formula}, with D = {n}"
+    for name in hierarchical_sites(program, part) if family.follows else ():
+        size += unconstrained(program, sites[name])
+    return size
+
+
+def _by_plates(program: Program, part: Part, family: Family, count: Count) -> Size | str:
+    """Return the parameters of a family that has a distribution for each element of the plates."""
+    blocks: dict[frozenset[str], Size] = {}
+    for site in program.latents():
+        if site.name in part.sites:
+            plates = frozenset(site.plates)
+            blocks[plates] = blocks.get(plates, Size()) + _in_one_element(program, site)
+    total = Size()
+    for plates, n in blocks.items():
+        size = _at(count, part, n)
+        if size is None:
+            return f"{family.formula}, with D = {n}"
+        total += product([_axis(program, plate) for plate in plates]) * size
+    return total
+
+
+def _at(count: Count, part: Part, n: Size) -> Size | None:
+    """Return `count` at the dimension `n`, None where it is no polynomial in the unknown sizes."""
     if n.number is not None:
         return Size.of(count(n.number, part.options))
-    size = _extended(lambda dimension: count(dimension, part.options), n)
-    return size or f"{family.formula}, with D = {n}"
+    return _extended(lambda dimension: count(dimension, part.options), n)
 
 
 def guide_parameters(program: Program, guide: Guide) -> Size | None:
@@ -51,11 +80,15 @@ def _extended(count: Callable[[int], int], n: Size) -> Size | None:
 
 def unconstrained(program: Program, site: Site) -> Size:
     """Return how many unconstrained values describe a site over all its plates."""
-    event = [_axis(program, axis) for axis in site.event]
     plates = product([_axis(program, dim) for dim in site.plates])
+    return plates * _in_one_element(program, site)
+
+
+def _in_one_element(program: Program, site: Site) -> Size:
+    event = [_axis(program, axis) for axis in site.event]
     if site.discrete:
-        return plates * product(event) * _free_probabilities(program, site)
-    return plates * _values(site.support.kind, event)
+        return product(event) * _free_probabilities(program, site)
+    return _values(site.support.kind, event)
 
 
 def _values(kind: str, event: list[Size]) -> Size:

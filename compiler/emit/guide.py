@@ -18,9 +18,12 @@ from compiler.emit.python_names import guide_imports
 from compiler.ir.guides import CallablePart, Guide, OptionValue, Part
 from compiler.ir.program import Program
 from compiler.ir.queries import drawn_name
-from compiler.tables.families import FAMILIES, Family
+from compiler.tables.families import FAMILIES
+from compiler.tables.family_row import Family
 from compiler.tables.flows import FLOWS
+from compiler.tables.hierarchy import hierarchical_sites
 from compiler.tables.inits import INITS
+from compiler.tables.options import Option
 
 GuideLibrary = Literal["core", "pyro"]
 """Whose guides are built: `autoguide_core`'s, or `pyro.infer.autoguide`'s."""
@@ -149,9 +152,23 @@ class _GuideEmitter:
             arguments["init_transform_fn"] = self._flow(part, family)
         else:
             for option in family.options:
-                value = part.options.get(option.name, option.default)
-                arguments[option.name] = _value(value, as_list=option.kind == "ints")
+                arguments[option.name] = self._option(part, option)
+        if family.follows:
+            followers = hierarchical_sites(self._program, part)
+            arguments["hierarchical_sites"] = list_of(f'"{name}"' for name in followers)
         return call(family.name, self._exposed(part), **arguments)
+
+    def _option(self, part: Part, option: Option) -> str:
+        """Return an option's value; a dict by the names drawn, where sites have their own."""
+        common = part.options.get(option.name, option.default)
+        own = {given.site: given.value for given in part.by_site if given.option == option.name}
+        if not own:
+            return _value(common, as_list=option.kind == "ints")
+        return dict_of(
+            (drawn_name(site), _value(own.get(site.name, common)))
+            for site in self._program.latents()
+            if site.name in part.sites
+        )
 
     def _callable(self, part: CallablePart) -> str:
         self._use("AutoCallable")
@@ -224,6 +241,8 @@ def _value(value: OptionValue | None, *, as_list: bool = False) -> str:
         return list_of(map(repr, value))
     if as_list and value is not None:
         return list_of([repr(value)])
+    if isinstance(value, str):
+        return f'"{value}"'
     return repr(value)
 
 

@@ -50,7 +50,10 @@ def _group(imports: Iterable[Import]) -> list[str]:
 
 
 def _order(name: str) -> tuple[int, str]:
-    """Return the key by which ruff sorts members: constants, then classes, then the others."""
+    """Return the key by which ruff sorts members: constants, then classes, then the others.
+
+    Among its like a name is sorted without regard to case.
+    """
     if name.isupper():
         return 0, name
-    return (1, name) if name[:1].isupper() else (2, name)
+    return (1 if name[:1].isupper() else 2), name.lower()

@@ -20,6 +20,15 @@ class InitValue(Node):
     location: Location
 
 
+class SiteOption(Node):
+    """An option's own value for one site of a part: `init_scale = 0.1 at { tau = 0.5 }`."""
+
+    option: str
+    site: str
+    value: OptionValue
+    location: Location
+
+
 class Strategy(Node):
     """An init strategy: `name` is a row of `compiler.tables.inits`.
 
@@ -37,7 +46,7 @@ class Part(Node):
     """One part of the guide: a family over some latent sites.
 
     `sites` are the spec's names in the model's order, with `*` written out (`star` tells so);
-    `init` is None where the family's own default holds.
+    `init` is None where the family's own default holds; `by_site` goes before `options`.
     """
 
     kind: Literal["part"] = "part"
@@ -48,6 +57,7 @@ class Part(Node):
     init: Strategy | None = None
     values: tuple[InitValue, ...] = ()
     options: dict[str, OptionValue] = {}
+    by_site: tuple[SiteOption, ...] = ()
     location: Location
 
 

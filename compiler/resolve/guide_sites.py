@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import TypeVar
 
 from compiler.diagnostics import Diagnostics, did_you_mean
-from compiler.ir.guides import InitValue
+from compiler.ir.guides import InitValue, SiteOption
 from compiler.ir.program import Program
 from compiler.tables.families import FAMILIES
 from grammar import nodes
+
+_Given = TypeVar("_Given", InitValue, SiteOption)
 
 
 class GuideSites:
@@ -75,8 +78,8 @@ class GuideSites:
             )
         return rest
 
-    def known(self, values: Iterable[InitValue]) -> tuple[InitValue, ...]:
-        """Return those init values whose sites have not failed."""
+    def known(self, values: Iterable[_Given]) -> tuple[_Given, ...]:
+        """Return those values whose sites have not failed."""
         return tuple(value for value in values if value.site not in self.failed)
 
     def _resolve(self, name: nodes.Name) -> str | None:

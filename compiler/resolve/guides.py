@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from compiler.diagnostics import Diagnostics, did_you_mean
-from compiler.ir.guides import CallablePart, Guide, InitValue, OptionValue, Part
+from compiler.ir.guides import CallablePart, Guide, InitValue, OptionValue, Part, SiteOption
 from compiler.ir.program import Program
 from compiler.ir.python_paths import resolve_path
 from compiler.ir.types import Location
 from compiler.resolve.auto_guide import auto_guide
+from compiler.resolve.by_site import resolve_by_site
 from compiler.resolve.guide_sites import GuideSites, one_star
 from compiler.resolve.inits import DataExpressions, resolve_strategy, resolve_values
 from compiler.resolve.options import resolve_options, told_twice
 from compiler.tables.families import FAMILIES, FOREIGN_FAMILIES
+from compiler.tables.family_row import Family
 from grammar import nodes
 
 DEFAULT_NAME = "default"
@@ -160,7 +162,8 @@ class _GuideResolver:
             star=part.star,
             init=strategy,
             values=values,
-            options=self._options(part),
+            options=self._options(part, family),
+            by_site=self._by_site(part, family),
             location=Location.of(part.span),
         )
 
@@ -176,8 +179,13 @@ class _GuideResolver:
             )
         return inits[0] if inits else None
 
-    def _options(self, part: nodes.Part) -> dict[str, OptionValue]:
-        family = FAMILIES.get(part.family.text)
+    def _by_site(self, part: nodes.Part, family: Family | None) -> tuple[SiteOption, ...]:
+        if family is None:
+            return ()
+        options = [option for option in part.options if isinstance(option, nodes.Option)]
+        return self._sites.known(resolve_by_site(options, family, self._diagnostics))
+
+    def _options(self, part: nodes.Part, family: Family | None) -> dict[str, OptionValue]:
         if family is None:
             written = part.family.text
             guess = FOREIGN_FAMILIES.get(written) or did_you_mean(

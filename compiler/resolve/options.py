@@ -72,17 +72,33 @@ def resolve_options(
         elif told_twice(option.name, seen, diagnostics, codes[0]):
             continue
         else:
-            value = row.accept(literal(option.value))
-            if value is None:
-                diagnostics.report(
-                    codes[1],
-                    option.value.span,
-                    f"`{name}` of {owner} takes {row.takes}",
-                    _word_remedy(row, option.value) or f"write a value such as {_example(row)}",
-                )
-            else:
+            value = accepted(option.value, row, diagnostics, owner=owner, code=codes[1])
+            if value is not None:
                 found[name] = value
     return found
+
+
+def accepted(
+    written: nodes.Expr, row: Option, diagnostics: Diagnostics, *, owner: str, code: str
+) -> OptionValue | None:
+    """Return the value of an option as the IR keeps it; tell of one that is not allowed.
+
+    Args:
+        written: The value.
+        row: The option.
+        diagnostics: Where a mistake is told.
+        owner: What has the option, for messages.
+        code: The code of the mistake.
+    """
+    value = row.accept(literal(written))
+    if value is None:
+        diagnostics.report(
+            code,
+            written.span,
+            f"`{row.name}` of {owner} takes {row.takes}",
+            _word_remedy(row, written) or f"write a value such as {_example(row)}",
+        )
+    return value
 
 
 def told_twice(

@@ -2,57 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal
-
-from compiler.ir.guides import OptionValue
+from compiler.tables.family_row import HIDDEN_FACTORS, Family, block_flows, full_rank, rank_of
 from compiler.tables.flows import FLOWS
 from compiler.tables.options import Option
-
-Count = Callable[[int, Mapping[str, OptionValue]], int]
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """A variational family for one part of a guide.
-
-    Attributes:
-        name: Its name in a spec and in Pyro.
-        doc: What it is, in one line.
-        covers: `joint`: one distribution over all its sites; `site`: one for each.
-        holds: The kind of latents it takes.
-        default_init: The init strategy where none is written; None where it takes none.
-        minibatch: Whether it may hold latents in a minibatched plate.
-        alone: Whether it must be the only part of its guide.
-        options: Its options, `init_scale` included; each is a constructor argument of that name,
-            but those of a flow.
-        flow: Whether its options together describe the transform that it is built with.
-        formula: The number of its parameters, in words; D is the dimension of its sites.
-        count: The same as a function of D and of the options; None where it depends on networks.
-    """
-
-    name: str
-    doc: str
-    covers: Literal["joint", "site"]
-    holds: Literal["continuous", "discrete"]
-    default_init: str | None
-    minibatch: bool
-    formula: str
-    count: Count | None
-    alone: bool = False
-    options: tuple[Option, ...] = ()
-    flow: bool = False
-
-    def option(self, name: str) -> Option | None:
-        """Return the option called `name`, None where there is none."""
-        return next((option for option in self.options if option.name == name), None)
-
-
-def _rank(dimension: int, options: Mapping[str, OptionValue]) -> int:
-    rank = options.get("rank")
-    return rank if isinstance(rank, int) else round(dimension**0.5)
-
 
 _INIT_SCALE = Option(
     "init_scale",
@@ -61,6 +13,15 @@ _INIT_SCALE = Option(
     "Standard deviation at the start, in unconstrained space.",
     least=0,
     strict=True,
+    by_site=True,
+)
+
+_RANK = Option(
+    "rank",
+    "int",
+    None,
+    "Rank of the low-rank matrix, below D; the square root of D, rounded, where it is left out.",
+    least=1,
 )
 
 _ROWS = (
@@ -104,7 +65,7 @@ _ROWS = (
         default_init="median",
         minibatch=False,
         formula="2 D + D (D - 1) / 2",
-        count=lambda dimension, options: 2 * dimension + dimension * (dimension - 1) // 2,
+        count=full_rank,
         options=(_INIT_SCALE,),
     ),
     Family(
@@ -115,18 +76,125 @@ _ROWS = (
         default_init="median",
         minibatch=False,
         formula="D (rank + 2)",
-        count=lambda dimension, options: dimension * (_rank(dimension, options) + 2),
+        count=lambda dimension, options: dimension * (rank_of(dimension, options) + 2),
+        options=(_INIT_SCALE, _RANK),
+    ),
+    Family(
+        "AutoBatchedMultivariateNormal",
+        "For each element of the plates a normal with a full covariance over the sites inside.",
+        covers="plate",
+        holds="continuous",
+        default_init="median",
+        minibatch=True,
+        formula="2 D + D (D - 1) / 2 for each element",
+        count=full_rank,
+        options=(_INIT_SCALE,),
+        in_pyro=False,
+    ),
+    Family(
+        "AutoBatchedLowRankMultivariateNormal",
+        "For each element of the plates a normal whose covariance is a low-rank matrix plus a "
+        "diagonal one.",
+        covers="plate",
+        holds="continuous",
+        default_init="median",
+        minibatch=True,
+        formula="D (rank + 2) for each element",
+        count=lambda dimension, options: (
+            dimension * (min(rank_of(dimension, options), dimension) + 2)
+        ),
         options=(
             _INIT_SCALE,
             Option(
                 "rank",
                 "int",
                 None,
-                "Rank of the low-rank matrix, below D; the square root of D, rounded, "
-                "where it is left out.",
+                "Rank of the low-rank matrices, lowered to D where there are fewer dimensions; "
+                "the square root of D, rounded, where it is left out.",
                 least=1,
             ),
         ),
+        in_pyro=False,
+    ),
+    Family(
+        "AutoGaussian",
+        "One normal over all its sites, whose precision is zero where the model makes two sites "
+        "independent given the rest.",
+        covers="joint",
+        holds="continuous",
+        default_init="feasible",
+        minibatch=False,
+        formula="2 D, and those of a quadratic term for each site",
+        count=None,
+        options=(
+            _INIT_SCALE,
+            Option(
+                "backend",
+                "choice",
+                "dense",
+                "How it is computed; `structured` is faster from a few hundred dimensions on.",
+                choices=("dense", "structured"),
+                not_in_pyro=("structured",),
+            ),
+        ),
+    ),
+    Family(
+        "AutoStructured",
+        "Noise for each site, and linear dependencies between the sites that the posterior ties "
+        "together, drawn in the model's order.",
+        covers="joint",
+        holds="continuous",
+        default_init="feasible",
+        minibatch=False,
+        formula="those of each site, and of the dependencies",
+        count=None,
+        options=(
+            _INIT_SCALE,
+            Option(
+                "conditionals",
+                "choice",
+                "mvn",
+                "The noise of each site: `mvn` has a full covariance, `normal` a diagonal one, "
+                "`delta` is none.",
+                choices=("mvn", "normal", "delta"),
+            ),
+        ),
+    ),
+    Family(
+        "AutoNormalMessenger",
+        "An independent normal for each entry of each site, put in place while the model runs.",
+        covers="site",
+        holds="continuous",
+        default_init="mean",
+        minibatch=True,
+        formula="2 D",
+        count=lambda dimension, options: 2 * dimension,
+        options=(_INIT_SCALE,),
+        in_pyro=False,
+    ),
+    Family(
+        "AutoHierarchicalNormalMessenger",
+        "As AutoNormalMessenger, where a site whose prior depends on others moves with the mean "
+        "of that prior, given the draws of the others.",
+        covers="site",
+        holds="continuous",
+        default_init="mean",
+        minibatch=True,
+        formula="2 D, and 1 for each entry of the sites that follow others",
+        count=lambda dimension, options: 2 * dimension,
+        options=(
+            _INIT_SCALE,
+            Option(
+                "init_weight",
+                "real",
+                1.0,
+                "How far a site follows the mean of its prior at the start.",
+                least=0,
+                strict=True,
+            ),
+        ),
+        follows=True,
+        in_pyro=False,
     ),
     Family(
         "AutoNormalizingFlow",
@@ -171,6 +239,28 @@ _ROWS = (
         ),
     ),
     Family(
+        "AutoBNAFNormal",
+        "A standard normal sent through block neural autoregressive flows, over all its sites.",
+        covers="joint",
+        holds="continuous",
+        default_init="uniform",
+        minibatch=False,
+        formula="2 D, and those of the flows",
+        count=block_flows,
+        options=(
+            _INIT_SCALE,
+            Option("num_flows", "int", 1, "How many flows follow each other.", least=1),
+            Option(
+                "hidden_factors",
+                "ints",
+                HIDDEN_FACTORS,
+                "Hidden units of each layer of a flow for each dimension.",
+                least=1,
+            ),
+        ),
+        in_pyro=False,
+    ),
+    Family(
         "AutoLaplaceApproximation",
         "The mode in unconstrained space, then a normal from the Hessian there.",
         covers="joint",
@@ -203,7 +293,9 @@ FOREIGN_FAMILIES: dict[str, str] = {
     "full_rank": "AutoMultivariateNormal",
     "AutoMVN": "AutoMultivariateNormal",
     "AutoLowRank": "AutoLowRankMultivariateNormal",
-    "AutoBNAFNormal": "AutoNormalizingFlow",
+    "bnaf": "AutoBNAFNormal",
+    "AutoBatchedMVN": "AutoBatchedMultivariateNormal",
+    "structured": "AutoStructured",
     "map": "AutoDelta",
     "MAP": "AutoDelta",
     "optimize": "AutoDelta",

@@ -10,11 +10,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from compiler.ir.guides import OptionValue
-from compiler.tables.families import FAMILIES, Family
+from compiler.tables.families import FAMILIES
+from compiler.tables.family_row import Family
 from compiler.tables.flows import FLOWS
 from compiler.tables.inits import INITS
 from compiler.tables.optimizers import OPTIMIZERS, SETTINGS
 from compiler.tables.options import Option
+
+_COVERS = {
+    "joint": "its sites together",
+    "site": "each site",
+    "plate": "each element of the plates",
+}
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -45,6 +52,8 @@ guide {
   at most.
 - `default init …` holds for every part that has no strategy of its own and whose family takes one;
   its `at { … }` values go to the parts of their sites, where a part's own value wins.
+- `init_scale = 0.1 at { tau = 0.5 }` gives single sites an initial scale of their own; the number
+  in front is for the others. The scale of a `reparam noncentered` site is that of its base.
 - Options take literals. What is left out has the default below, and the emitted guide spells it
   out.
 - Marginalised sites are in no part.
@@ -142,7 +151,7 @@ def write_pages(folder: Path = REFERENCE) -> None:
 
 
 def _overview(family: Family) -> str:
-    over = "its sites together" if family.covers == "joint" else "each site"
+    over = _COVERS[family.covers]
     over += ", discrete" if family.holds == "discrete" else ""
     init = f"`{family.default_init}`" if family.default_init else "takes none"
     minibatch = "allowed" if family.minibatch else "refused"
@@ -153,6 +162,13 @@ def _family(family: Family) -> str:
     text = f"### {family.name}\n\n{family.doc}"
     if family.alone:
         text += " It has to be the only part of its guide."
+    if family.follows:
+        text += (
+            " A site follows others if its prior depends on them and has a mean; parts that cover "
+            "those others have to stand above."
+        )
+    if not family.in_pyro:
+        text += " Not with `--guides pyro`."
     text += "\n"
     if family.options:
         text += "\n" + _options(family.options)

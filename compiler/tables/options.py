@@ -25,6 +25,8 @@ class Option:
         strict: Whether `least` and `most` themselves are excluded.
         choices: The words that a `choice` takes.
         length: How many entries a list must have; None for any number of them, but one at least.
+        not_in_pyro: Those of `choices` that Pyro's own class does not take.
+        by_site: Whether single sites of a part may have values of their own.
     """
 
     name: str
@@ -36,6 +38,8 @@ class Option:
     strict: bool = False
     choices: tuple[str, ...] = ()
     length: int | None = None
+    not_in_pyro: tuple[str, ...] = ()
+    by_site: bool = False
 
     @property
     def takes(self) -> str:

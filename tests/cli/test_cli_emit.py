@@ -65,6 +65,17 @@ def test_guides_of_pyro_or_of_the_core(spec: str) -> None:
     assert "pyro.infer.autoguide" in pyros
 
 
+def test_what_pyro_does_not_have_is_told(tmp_path: Path, spec: str) -> None:
+    text = Path(spec).read_text(encoding="utf-8")
+    own = write(tmp_path / "own.ppl", f"{text}\nguide own {{ part a = AutoBNAFNormal(*) }}\n")
+    assert "AutoBNAFNormal" in run("emit", "guide", own, "--guide", "own").stdout
+    assert run("emit", "guide", own, "--guides", "pyro").exit_code == 0
+    for options in (["guide", own, "--guide", "own"], ["module", own]):
+        refused = run("emit", *options, "--guides", "pyro")
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert "error PPL084" in refused.stderr
+
+
 def test_guide_by_name(spec: str) -> None:
     assert "AutoNormal" in run("emit", "guide", spec).stdout
     quick = run("emit", "guide", spec, "--guide", "quick").stdout

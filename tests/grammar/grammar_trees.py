@@ -215,8 +215,9 @@ inits = st.one_of(
     ),
     st.builds(n.Init, st.none(), st.just(()), st.none(), at, st.just(NOWHERE)),
 )
-options = st.builds(n.Option, names, expressions, st.just(NOWHERE))
-part_options = st.lists(options | inits, max_size=3).map(tuple)
+options = st.builds(n.Option, names, expressions, st.just(()), st.just(NOWHERE))
+own_options = st.builds(n.Option, names, expressions, at, st.just(NOWHERE))
+part_options = st.lists(own_options | inits, max_size=3).map(tuple)
 sites = st.lists(names, min_size=1, max_size=3).map(tuple)
 parts = st.one_of(
     st.builds(n.Part, names, plain_names, sites, st.just(False), part_options, st.just(NOWHERE)),
@@ -290,11 +291,9 @@ def lines_of(node: Any) -> list[str]:
         case n.DefaultInit():
             first, *rest = lines_of(node.init)
             return [f"default {first}", *rest]
-        case n.Init():
+        case n.Init() | n.Option():
             head = flat(write.guide_statement(node))
             return _braces(head, node.at) if head.endswith(" at") else [head]
-        case n.Option():
-            return [flat(write.guide_statement(node))]
     return [flat(write.statement(node))]
 
 

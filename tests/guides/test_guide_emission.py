@@ -232,6 +232,9 @@ def test_discrete_latents_run(library: GuideLibrary) -> None:
         "AutoNormalizingFlow(*) { flow = planar }",
         "AutoIAFNormal(*) { hidden_dim = 5; num_transforms = 2 }",
         "AutoLaplaceApproximation(*)",
+        "AutoGaussian(*) { init_scale = 0.2 }",
+        "AutoStructured(*)",
+        "AutoStructured(*) { conditionals = delta }",
     ],
 )
 def test_every_family_runs(part: str, library: GuideLibrary) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -11,7 +10,6 @@ from typing import Any, TypeAlias
 import pyro
 import torch
 from pyro import poutine
-from pyro.nn.module import PyroModule
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
 from torch.distributions import biject_to
@@ -25,14 +23,8 @@ from autoguide_core.guides.live import (
     given_indices,
     support_sources,
 )
-from autoguide_core.guides.loading import (
-    needs_no_data,
-    parameter_paths_of,
-    put_back,
-    stand_in,
-    stored_names,
-    take_stand_ins,
-)
+from autoguide_core.guides.loading import LoadableModule
+from autoguide_core.guides.minibatches import refuse_partial_plates
 from autoguide_core.guides.posterior import GuidePosterior
 from autoguide_core.guides.supports import (
     SiteMask,
@@ -63,7 +55,7 @@ def is_not_latent(msg: Site) -> bool:
     return bool(msg["type"] != "sample" or msg["is_observed"] or site_is_subsample(msg))
 
 
-class AutoGuide(PyroModule):
+class AutoGuide(LoadableModule):
     """Base class of automatic guides.
 
     A guide learns the shape of its model from one run, the *prototype*, at its first call, and
@@ -118,7 +110,6 @@ class AutoGuide(PyroModule):
         self._plate_depth = 0
         self._in_full_size = False
         self._emitted: dict[str, Tensor] = {}
-        self._is_loaded = False
 
     @property
     def model(self) -> Model:
@@ -195,32 +186,13 @@ class AutoGuide(PyroModule):
         if self.master is not None:
             self._root()._ensure_prototype(*args, **kwargs)
         if self.prototype_trace is None:
-            loaded = take_stand_ins(self) if self._is_loaded else {}
-            own = stored_names(self, parameter_paths_of(self, AutoGuide))
-            stored = set(pyro.get_param_store().keys()) - own
             try:
-                self._setup_prototype(*args, **kwargs)
-                put_back(self, loaded)
+                with self._with_loaded_parameters():
+                    self._setup_prototype(*args, **kwargs)
             except BaseException:
                 # Otherwise the next call would take a half-made guide for a whole one.
                 self.prototype_trace = None
                 raise
-            self._is_loaded = False
-            if not loaded:
-                self._warn_of_inherited(stored)
-
-    def _warn_of_inherited(self, stored: set[str]) -> None:
-        """Warn of parameters that were in Pyro's store before this guide made its own."""
-        names = sorted(stored_names(self, parameter_paths_of(self, AutoGuide)) & stored)
-        if names and not pyro.settings.get("module_local_params"):
-            others = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            warnings.warn(
-                f"This {type(self).__name__} goes on with values that it did not make: "
-                f"'{names[0]}'{others} were in Pyro's parameter store already, from another guide "
-                "of this name or from a file. Call pyro.clear_param_store() before making a guide "
-                "that is to start afresh.",
-                stacklevel=4,
-            )
 
     def _sites(self) -> Iterator[tuple[str, Site]]:
         """The latent sites of the prototype, in the model's order."""
@@ -302,6 +274,12 @@ class AutoGuide(PyroModule):
         return bool(partial) and any(
             frame.name in partial for name in names for frame in nodes[name]["cond_indep_stack"]
         )
+
+    def _refuse_partial_plates(self) -> None:
+        """Check that all plates of this call are whole, for families that draw sites jointly."""
+        root = self._root()
+        if root._has_given_indices or root.create_plates is not None:
+            refuse_partial_plates(type(self).__name__, self._sites(), self.plates)
 
     @contextmanager
     def _full_size_plates(self) -> Iterator[None]:
@@ -473,89 +451,7 @@ class AutoGuide(PyroModule):
 
     def _score(self, draws: dict[str, Tensor], /, *args: Any, **kwargs: Any) -> Tensor:
         """The log density of joint draws on the supports; shape (S,). See `GuidePosterior`."""
-        if not self._live_supports:
-            return self._score_on(self._supports, draws)
-        with self._full_size_plates():
-            self._root()._create_plates(*args, **kwargs)
-            self.plates = self._root().plates
-            self._check_live_sources(self._root(), set(draws))
-            scores = []
-            for index in range(len(next(iter(draws.values())))):  # each has supports of its own
-                values = {name: value[index] for name, value in draws.items()}
-                now = current_sites(
-                    self._full_model(),
-                    args,
-                    kwargs,
-                    plates=self.plates,
-                    values=values,
-                    unconstrained={},
-                )
-                moved = {name: now[name]["fn"].support for name in self._live_supports}
-                one = {name: value[None] for name, value in values.items()}
-                scores.append(self._score_on(self._supports | moved, one))
-        return torch.cat(scores)
-
-    def _score_on(self, supports: Mapping[str, Any], draws: Mapping[str, Tensor]) -> Tensor:
-        """The log density of joint draws on given supports; shape (S,)."""
-        log_jacobian: Tensor | float = 0.0
-        unconstrained = {}
-        for name, _ in self._sites():
-            transform = biject_to(supports[name])
-            value = unconstrained[name] = transform.inv(draws[name])
-            if not self._has_density(name):
-                continue
-            of_site = transform.log_abs_det_jacobian(value, draws[name])
-            log_jacobian = log_jacobian + of_site.reshape(len(draws[name]), -1).sum(-1)
-        return self._score_unconstrained(unconstrained) - log_jacobian
-
-    def _has_density(self, name: str) -> bool:
-        """Whether a site has a density; a point has none, and no Jacobian counts for it."""
-        return True
-
-    def _score_unconstrained(self, unconstrained: dict[str, Tensor]) -> Tensor:
-        """The log density of joint draws in unconstrained space; shape (S,).
-
-        Args:
-            unconstrained: For each site of the guide a tensor (S, *full unconstrained shape).
-        """
         raise NotImplementedError(f"The density of {type(self).__name__} is not known.")
-
-    # --- Parameters before the first call ---------------------------------------------------------
-
-    def _set_up_without_data(self) -> None:
-        """Set the guide up, if nothing but a run of the model is needed for it."""
-        if (
-            self.prototype_trace is None
-            and not self._is_loaded
-            and self._bare_model is not None
-            and needs_no_data(self._bare_model[0])
-        ):
-            self._ensure_prototype()
-
-    def named_parameters(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, nn.Parameter]]:
-        """The parameters by name; see `torch.nn.Module.named_parameters`.
-
-        A guide of a model without arguments makes its parameters now, if there are none yet.
-        """
-        for module in list(self.modules()):
-            if isinstance(module, AutoGuide):
-                module._set_up_without_data()
-        yield from super().named_parameters(*args, **kwargs)
-
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """The parameters as tensors by path; see `torch.nn.Module.state_dict`."""
-        self._set_up_without_data()
-        state: dict[str, Any] = super().state_dict(*args, **kwargs)
-        return state
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
-    ) -> None:
-        self._set_up_without_data()
-        if self.prototype_trace is None and not isinstance(self, nn.ModuleList):
-            stand_in(self, state_dict, prefix)
-            self._is_loaded = True
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     # --- Copying and saving -------------------------------------------------------------------
 

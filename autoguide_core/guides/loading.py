@@ -8,7 +8,9 @@ come first: its tensors then stand in as parameters, and the first call takes th
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pyro
@@ -116,13 +118,89 @@ def stored_names(guide: PyroModule, paths: Iterable[str]) -> set[str]:
     return names
 
 
-def parameter_paths_of(guide: PyroModule, parts: type) -> list[str]:
-    """The paths of a guide's own parameters, without those of the guides inside it."""
-    inner = [
-        name + "." for name, module in guide.named_modules() if name and isinstance(module, parts)
-    ]
-    return [
-        path
-        for path, _ in nn.Module.named_parameters(guide)
-        if not any(path.startswith(prefix) for prefix in inner)
-    ]
+class LoadableModule(PyroModule):
+    """A module whose parameters are made late, and may be loaded or asked for before.
+
+    Derived classes make them in `_ensure_prototype`, inside `_with_loaded_parameters`.
+    """
+
+    prototype_trace: Any
+    _bare_model: tuple[Callable[..., Any]] | None
+
+    # Whether parameters stand in that a saved state has brought.
+    _is_loaded = False
+
+    def _ensure_prototype(self, *args: Any, **kwargs: Any) -> None:
+        raise NotImplementedError
+
+    def named_parameters(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, nn.Parameter]]:
+        """The parameters by name; see `torch.nn.Module.named_parameters`.
+
+        A guide of a model without arguments makes its parameters now, if there are none yet.
+        """
+        for module in list(self.modules()):
+            if isinstance(module, LoadableModule):
+                module._set_up_without_data()
+        yield from super().named_parameters(*args, **kwargs)
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The parameters as tensors by path; see `torch.nn.Module.state_dict`."""
+        self._set_up_without_data()
+        state: dict[str, Any] = super().state_dict(*args, **kwargs)
+        return state
+
+    def _set_up_without_data(self) -> None:
+        """Make the parameters, if nothing but a run of the model is needed for it."""
+        if (
+            self.prototype_trace is None
+            and not self._is_loaded
+            and self._bare_model is not None
+            and needs_no_data(self._bare_model[0])
+        ):
+            self._ensure_prototype()
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        self._set_up_without_data()
+        if self.prototype_trace is None and not isinstance(self, nn.ModuleList):
+            stand_in(self, state_dict, prefix)
+            self._is_loaded = True
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    @contextmanager
+    def _with_loaded_parameters(self) -> Iterator[None]:
+        """Around the making of the parameters: loaded ones take their places.
+
+        Without loaded ones, values that are in Pyro's store already take precedence, which is told.
+        """
+        loaded = take_stand_ins(self) if self._is_loaded else {}
+        own = stored_names(self, self._own_paths())
+        stored = set(pyro.get_param_store().keys()) - own
+        yield
+        put_back(self, loaded)
+        self._is_loaded = False
+        if not loaded:
+            self._warn_of_inherited(stored)
+
+    def _warn_of_inherited(self, stored: set[str]) -> None:
+        names = sorted(stored_names(self, self._own_paths()) & stored)
+        if names and not pyro.settings.get("module_local_params"):
+            others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            warnings.warn(
+                f"This {type(self).__name__} goes on with values that it did not make: "
+                f"'{names[0]}'{others} were in Pyro's parameter store already, from another guide "
+                "of this name or from a file. Call pyro.clear_param_store() before making a guide "
+                "that is to start afresh.",
+                stacklevel=6,
+            )
+
+    def _own_paths(self) -> list[str]:
+        """The paths of the parameters, without those of the guides inside this one."""
+        modules = self.named_modules()
+        inner = [f"{name}." for name, m in modules if name and isinstance(m, LoadableModule)]
+        return [
+            path
+            for path, _ in nn.Module.named_parameters(self)
+            if not any(path.startswith(prefix) for prefix in inner)
+        ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -14,10 +14,7 @@ from pyro.distributions import constraints
 from pyro.nn.module import PyroModule
 from pyro.poutine.runtime import get_plates
 from torch import Tensor
-from torch.distributions import biject_to
 
-from autoguide_core.guides.base import AutoGuide
-from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, quantiles_of_draws
 from autoguide_core.guides.emission import emit_point
 from autoguide_core.guides.naming import get_deep, parameter_paths
 from autoguide_core.guides.packing import Packed
@@ -31,18 +28,17 @@ from autoguide_core.guides.scales import (
 from autoguide_core.guides.supports import (
     SiteMask,
     constrain,
-    is_elementwise,
     is_subsampled,
-    monotone_quantiles,
     tile_to_full_size,
     unconstrained_event_dim,
     unconstrained_value,
 )
 from autoguide_core.guides.together import Drawn, DrawnTogether, normal_source
+from autoguide_core.guides.unconstrained import UnconstrainedGuide
 from autoguide_core.initialization import InitStrategy, init_to_feasible
 
 
-class AutoNormal(AutoGuide):
+class AutoNormal(UnconstrainedGuide):
     """A mean-field Normal guide with named parameters for each site.
 
     In unconstrained space each entry of each site has a Normal of its own. Site ``theta`` has the
@@ -209,62 +205,18 @@ class AutoNormal(AutoGuide):
             source = normal_source(support, normal, unconstrained, self._event_dims[name])
         return emit_point(name, value, log_density, event_dim, source)
 
-    def median(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        """The images of the locations on the supports, at full size.
+    def _marginals(self, *args: Any, **kwargs: Any) -> dict[str, tuple[Tensor, Tensor]]:
+        return {name: self._get_loc_and_scale(name) for name, _ in self._sites()}
 
-        For a support with an elementwise bijection this is the median of each entry. For others
-        (a simplex, say) it is the image of the unconstrained median, which lies in the support.
-        """
-        self._ensure_prototype(*args, **kwargs)
-        locs = {name: self._get_loc_and_scale(name)[0] for name, _ in self._sites()}
-        return self._on_supports(locs, *args, **kwargs)
-
-    def quantiles(
-        self, quantiles: Tensor | Iterable[float], *args: Any, **kwargs: Any
+    def _unconstrained_draws(
+        self, num_samples: int, /, *args: Any, **kwargs: Any
     ) -> dict[str, Tensor]:
-        """Posterior quantiles of each entry of each site, at full size.
-
-        Exact where the bijection of the support is elementwise; over draws where it is not or
-        where the support is not fixed.
-
-        Args:
-            quantiles: Probabilities, Q of them.
-            *args: Positional arguments of the model.
-            **kwargs: Keyword arguments of the model.
-
-        Returns:
-            For each site a tensor of shape (Q, *full site shape).
-        """
-        self._ensure_prototype(*args, **kwargs)
-        draws: dict[str, Tensor] = {}
-        result = {}
+        draws = {} if self._together is None else self._together.sample(num_samples)
         for name, _ in self._sites():
-            if name not in self._live_supports and is_elementwise(biject_to(self._supports[name])):
-                with torch.no_grad():
-                    loc, scale = self._get_loc_and_scale(name)
-                    q = torch.as_tensor(quantiles, dtype=loc.dtype, device=loc.device)
-                    result[name] = monotone_quantiles(self._supports[name], loc, scale, q)
-            else:
-                draws = draws or self.sample_posterior(NUM_QUANTILE_DRAWS, *args, **kwargs)
-                result[name] = quantiles_of_draws(draws[name], quantiles)
-        return result
-
-    def sample_posterior(self, num_samples: int, /, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        """Draw from the guide many times at once; see `AutoGuide.sample_posterior`."""
-        self._ensure_prototype(*args, **kwargs)
-        if self._live_supports:
-            return super().sample_posterior(num_samples, *args, **kwargs)
-        together = {} if self._together is None else self._together.sample(num_samples)
-        result = {}
-        with torch.no_grad():
-            for name, _ in self._sites():
-                if name in together:
-                    result[name] = together[name]
-                    continue
+            if name not in draws:
                 normal = dist.Normal(*self._get_loc_and_scale(name))
-                draw = normal.sample((num_samples,))
-                result[name] = biject_to(self._supports[name])(draw)
-        return result
+                draws[name] = normal.sample((num_samples,))
+        return draws
 
     def _score_unconstrained(self, unconstrained: dict[str, Tensor]) -> Tensor:
         total: Tensor = sum(

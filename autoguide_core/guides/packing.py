@@ -106,6 +106,13 @@ class Packing:
         """
         return _cut(packed, self.sizes, self.members)
 
+    def cut_draws(self, packed: Tensor) -> list[Tensor]:
+        """Cut many draws, shape (S, size), into those of each member, (S, *shape)."""
+        parts = packed.split(self.sizes, -1)
+        return [
+            part.reshape(len(part), *shape) for part, shape in zip(parts, self.shapes, strict=True)
+        ]
+
     def constrain(
         self, packed: Tensor, *, with_density: bool = True
     ) -> list[tuple[Tensor, Tensor | float]]:
@@ -147,27 +154,6 @@ class Packing:
                     extra = density.dim() - x.dim() + member.support_event_dim
                     density = sum_rightmost(density, extra) if extra else density
                 result[position] = (x, density)
-        return result
-
-    def constrain_draws(self, packed: Tensor) -> list[Tensor]:
-        """Map many draws onto the supports at once.
-
-        Args:
-            packed: Unconstrained draws, shape (S, size).
-
-        Returns:
-            For each member a tensor of shape (S, *shape on the support).
-        """
-        result = [packed] * len(self.members)
-        for group in self._groups:
-            members = [self.members[position] for position in group.members]
-            part = packed if group.index is None else packed[:, group.index]
-            if group.is_flat:
-                part = part if group.is_identity else group.transform(part)
-            parts = part.split([self.sizes[position] for position in group.members], -1)
-            for position, member, own in zip(group.members, members, parts, strict=True):
-                draws = own.reshape(len(own), *member.shape)
-                result[position] = draws if group.is_flat else group.transform(draws)
         return result
 
 

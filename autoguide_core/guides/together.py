@@ -94,7 +94,7 @@ class DrawnTogether:
         return result
 
     def sample(self, num_samples: int) -> dict[str, Tensor]:
-        """Detached draws of each site, shape (num_samples, *site shape)."""
+        """Detached draws of each site, shape (num_samples, *unconstrained shape)."""
         packing = self._packing
         with torch.no_grad():
             values = self._parameters.read()
@@ -102,8 +102,8 @@ class DrawnTogether:
             # Draws of one entry side by side, so that a scalar site's are contiguous.
             noise = torch.randn(len(loc), num_samples, dtype=loc.dtype, device=loc.device)
             packed = noise.mul_(scale[:, None]).add_(loc[:, None]).mT
-            images = packing.constrain_draws(packed)
-        return {m.name: image for m, image in zip(packing.members, images, strict=True)}
+        parts = packing.cut_draws(packed)
+        return {m.name: part for m, part in zip(packing.members, parts, strict=True)}
 
 
 def normal_source(support: Any, normal: Any, draw: Tensor, event_dim: int) -> Source | None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from typing import Any
 
 import pyro
 import torch
-from pyro import poutine
 from pyro.distributions import constraints
 from pyro.nn.module import PyroModule, PyroParam
 from torch import Tensor
-from torch.distributions import biject_to
 
-from autoguide_core.guides.base import AutoGuide
 from autoguide_core.guides.batched.blocks import (
     Block,
     batching_plates,
@@ -23,7 +20,6 @@ from autoguide_core.guides.batched.blocks import (
     full_size_start,
 )
 from autoguide_core.guides.divergence import watch
-from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, quantiles_of_draws
 from autoguide_core.guides.emission import emit_point
 from autoguide_core.guides.naming import get_deep, parameter_paths, set_deep
 from autoguide_core.guides.scales import (
@@ -32,16 +28,11 @@ from autoguide_core.guides.scales import (
     checked_init_scale,
     init_scale_by_site,
 )
-from autoguide_core.guides.supports import (
-    constrain,
-    hold_masked,
-    is_elementwise,
-    monotone_quantiles,
-)
+from autoguide_core.guides.unconstrained import UnconstrainedGuide
 from autoguide_core.initialization import InitStrategy, init_to_median
 
 
-class BatchedGuide(AutoGuide):
+class BatchedGuide(UnconstrainedGuide):
     """Base of guides with one joint vector for each element of the model's plates.
 
     Sites in the same set of plates form a *block*: for each element of these plates the values of
@@ -155,76 +146,26 @@ class BatchedGuide(AutoGuide):
                 )
             watch(vectors, {slot.name: slot.width for slot in block.slots})
             unconstrained.update(block.unpack(vectors))
-        supports = self._current_supports(unconstrained, *args, **kwargs)
-        masks = self._current_masks(*args, **kwargs)
-        with_density = poutine.get_mask() is not False
         result = {}
-        for name, site in self._sites():
-            event_dim, draw = site["fn"].event_dim, unconstrained[name]
-            value, log_density = constrain(
-                supports[name], event_dim, draw, masks[name], with_density=with_density
-            )
-            if with_density:
-                draw_event_dim = event_dim + draw.dim() - value.dim()
-                log_density = hold_masked(log_density, draw, draw_event_dim, masks[name])
+        for name, site, value, log_density in self._images(unconstrained, args, kwargs):
             with self._site_plates(site):
-                result[name] = emit_point(name, value, log_density, event_dim)
+                result[name] = emit_point(name, value, log_density, site["fn"].event_dim)
         return result
 
     # --- Results ------------------------------------------------------------------------------
 
-    def median(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        """The images of the locations on the supports, at full size.
+    def _marginals(self, *args: Any, **kwargs: Any) -> dict[str, tuple[Tensor, Tensor]]:
+        locs, scales = self._by_site(self._loc), self._by_site(self._standard_deviation)
+        return {name: (loc, scales[name]) for name, loc in locs.items()}
 
-        For a support with an elementwise bijection this is the median of each entry. For others
-        (a simplex, say) it is the image of the unconstrained median, which lies in the support.
-        """
-        self._ensure_prototype(*args, **kwargs)
-        return self._on_supports(self._by_site(self._loc), *args, **kwargs)
-
-    def quantiles(
-        self, quantiles: Tensor | Iterable[float], *args: Any, **kwargs: Any
+    def _unconstrained_draws(
+        self, num_samples: int, /, *args: Any, **kwargs: Any
     ) -> dict[str, Tensor]:
-        """Posterior quantiles of each entry of each site, at full size.
-
-        Exact where the bijection of the support is elementwise; over draws where it is not or
-        where the support is not fixed.
-
-        Args:
-            quantiles: Probabilities, Q of them.
-            *args: Positional arguments of the model.
-            **kwargs: Keyword arguments of the model.
-
-        Returns:
-            For each site a tensor of shape (Q, *full site shape).
-        """
-        self._ensure_prototype(*args, **kwargs)
         draws: dict[str, Tensor] = {}
-        result = {}
-        with torch.no_grad():
-            locs, scales = self._by_site(self._loc), self._by_site(self._standard_deviation)
-            for name, _ in self._sites():
-                support, loc = self._supports[name], locs[name]
-                if name not in self._live_supports and is_elementwise(biject_to(support)):
-                    q = torch.as_tensor(quantiles, dtype=loc.dtype, device=loc.device)
-                    result[name] = monotone_quantiles(support, loc, scales[name], q)
-                else:
-                    draws = draws or self.sample_posterior(NUM_QUANTILE_DRAWS, *args, **kwargs)
-                    result[name] = quantiles_of_draws(draws[name], quantiles)
-        return result
-
-    def sample_posterior(self, num_samples: int, /, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        """Draw from the guide many times at once; see `AutoGuide.sample_posterior`."""
-        self._ensure_prototype(*args, **kwargs)
-        if self._live_supports:
-            return super().sample_posterior(num_samples, *args, **kwargs)
-        draws = {}
-        with torch.no_grad():
-            for block in self._blocks:
-                vectors = self._posterior(block).sample((num_samples,))
-                for name, value in block.unpack(vectors, num_leading=1).items():
-                    draws[name] = biject_to(self._supports[name])(value)
-        return {name: draws[name] for name, _ in self._sites()}
+        for block in self._blocks:
+            vectors = self._posterior(block).sample((num_samples,))
+            draws.update(block.unpack(vectors, num_leading=1))
+        return draws
 
     def _score_unconstrained(self, unconstrained: dict[str, Tensor]) -> Tensor:
         """The log density of full-size draws in unconstrained space.

@@ -6,23 +6,15 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 import pyro
-import pyro.distributions as dist
 import torch
 from pyro import poutine
 from torch import Tensor
-from torch.distributions import biject_to
 
 from autoguide_core.guides.divergence import watch
-from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, quantiles_of_draws
+from autoguide_core.guides.emission import emit_point
 from autoguide_core.guides.gaussian.distribution import SparseNormal
 from autoguide_core.guides.gaussian.joint import SparseJointGuide
 from autoguide_core.guides.scales import DEFAULT_SCALE, InitScale
-from autoguide_core.guides.supports import (
-    constrain,
-    hold_masked,
-    is_elementwise,
-    monotone_quantiles,
-)
 from autoguide_core.initialization import InitStrategy, init_to_feasible
 
 
@@ -125,6 +117,7 @@ class AutoGaussian(SparseJointGuide):
             f"_{self._pyro_name}_latent", self._posterior(), infer={"is_auxiliary": True}
         )
         self._create_plates(*args, **kwargs)
+        self._refuse_partial_plates()
         parameters = self._locs_and_scales()
         loc = torch.cat([loc.reshape(-1) for loc, _ in parameters.values()])
         scale = torch.cat([scale.reshape(-1) for _, scale in parameters.values()])
@@ -132,24 +125,14 @@ class AutoGaussian(SparseJointGuide):
         sizes = {name: shape.numel() for name, shape in self._shapes.items()}
         watch(moved, sizes, {"location": loc, "scale": scale})
         unconstrained = self._unpack(moved)
-        supports = self._current_supports(unconstrained, *args, **kwargs)
-        masks = self._current_masks(*args, **kwargs)
-        with_density = poutine.get_mask() is not False
         result = {}
-        for name, site in self._sites():
-            event_dim, draw = site["fn"].event_dim, unconstrained[name]
-            value, log_density = constrain(
-                supports[name], event_dim, draw, masks[name], with_density=with_density
-            )
-            if with_density:
-                draw_event_dim = event_dim + draw.dim() - value.dim()
-                log_density = hold_masked(log_density, draw, draw_event_dim, masks[name])
-                batch_shape = site["fn"].batch_shape
+        for name, site, value, log_density in self._images(unconstrained, args, kwargs):
+            batch_shape = site["fn"].batch_shape
+            if poutine.get_mask() is not False:
                 log_scale = parameters[name][1].log().reshape(*batch_shape, -1).sum(-1)
                 log_density = log_density - log_scale
             with self._site_plates(site):
-                delta = dist.Delta(value, log_density, event_dim=event_dim)
-                result[name] = pyro.sample(name, delta)
+                result[name] = emit_point(name, value, log_density, site["fn"].event_dim)
         return result
 
     # --- Results ------------------------------------------------------------------------------
@@ -161,62 +144,19 @@ class AutoGaussian(SparseJointGuide):
             for name, (loc, scale) in self._locs_and_scales().items()
         }
 
-    def median(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        """The image on the supports of the mean, which is the median, of the joint Normal.
+    def _marginals(self, *args: Any, **kwargs: Any) -> dict[str, tuple[Tensor, Tensor]]:
+        posterior = self._posterior()
+        means, scales = self._means(posterior), self._unpack(posterior.stddev)
+        parameters = self._locs_and_scales()
+        return {name: (mean, parameters[name][1] * scales[name]) for name, mean in means.items()}
 
-        For a support with an elementwise bijection this is the median of each entry. For others
-        (a simplex, say) it is the image of the unconstrained median, which lies in the support.
-        """
-        self._ensure_prototype(*args, **kwargs)
-        with torch.no_grad():
-            means = self._means(self._posterior())
-        return self._on_supports(means, *args, **kwargs)
-
-    def quantiles(
-        self, quantiles: Tensor | Iterable[float], *args: Any, **kwargs: Any
+    def _unconstrained_draws(
+        self, num_samples: int, /, *args: Any, **kwargs: Any
     ) -> dict[str, Tensor]:
-        """Posterior quantiles of each entry of each site.
-
-        Exact, from the marginal scales, where the bijection of the support is elementwise; over
-        draws where it is not or where the support is not fixed.
-
-        Args:
-            quantiles: Probabilities, Q of them.
-            *args: Positional arguments of the model.
-            **kwargs: Keyword arguments of the model.
-
-        Returns:
-            For each site a tensor of shape (Q, *site shape).
-        """
-        self._ensure_prototype(*args, **kwargs)
-        with torch.no_grad():
-            posterior = self._posterior()
-            means, scales = self._means(posterior), self._unpack(posterior.stddev)
-            parameters = self._locs_and_scales()
-        draws: dict[str, Tensor] = {}
-        result = {}
-        for name, mean in means.items():
-            support = self._supports[name]
-            q = torch.as_tensor(quantiles, dtype=mean.dtype, device=mean.device)
-            if name not in self._live_supports and is_elementwise(biject_to(support)):
-                scale = parameters[name][1].detach() * scales[name]
-                result[name] = monotone_quantiles(support, mean, scale, q)
-            else:
-                draws = draws or self.sample_posterior(NUM_QUANTILE_DRAWS, *args, **kwargs)
-                result[name] = quantiles_of_draws(draws[name], q)
-        return result
-
-    def sample_posterior(self, num_samples: int, /, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        """Draw from the guide many times at once; see `AutoGuide.sample_posterior`."""
-        self._ensure_prototype(*args, **kwargs)
-        if self._live_supports:
-            return super().sample_posterior(num_samples, *args, **kwargs)
-        result, position = {}, 0
-        with torch.no_grad():
-            packed = self._posterior().sample((num_samples,))
-            for name, (loc, scale) in self._locs_and_scales().items():
-                part = packed[:, position : position + loc.numel()]
-                position += loc.numel()
-                draw = loc + scale * part.reshape(num_samples, *loc.shape)
-                result[name] = biject_to(self._supports[name])(draw)
-        return result
+        draws, position = {}, 0
+        packed = self._posterior().sample((num_samples,))
+        for name, (loc, scale) in self._locs_and_scales().items():
+            part = packed[:, position : position + loc.numel()]
+            position += loc.numel()
+            draws[name] = loc + scale * part.reshape(num_samples, *loc.shape)
+        return draws

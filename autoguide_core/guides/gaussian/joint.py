@@ -11,7 +11,7 @@ from pyro.infer.inspect import is_sample_site
 from pyro.nn.module import PyroModule, PyroParam
 from torch import Tensor
 
-from autoguide_core.guides.base import AutoGuide, is_not_latent
+from autoguide_core.guides.base import is_not_latent
 from autoguide_core.guides.gaussian.cholesky import SparseCholesky
 from autoguide_core.guides.gaussian.dependencies import (
     Factor,
@@ -30,10 +30,11 @@ from autoguide_core.guides.scales import (
     init_scale_by_site,
 )
 from autoguide_core.guides.supports import full_size, is_subsampled, unconstrained_value
+from autoguide_core.guides.unconstrained import UnconstrainedGuide
 from autoguide_core.initialization import InitStrategy, Site
 
 
-class SparseJointGuide(AutoGuide):
+class SparseJointGuide(UnconstrainedGuide):
     """Base of `AutoGaussian`: sets up the sparse joint Normal, packs and scores it.
 
     The arguments are those of `AutoGaussian`.

@@ -13,8 +13,8 @@ from pyro.distributions import constraints
 from pyro.nn.module import PyroModule, PyroParam
 from torch import Tensor, nn
 
-from autoguide_core.guides.base import AutoGuide
 from autoguide_core.guides.divergence import watch_sites
+from autoguide_core.guides.minibatches import partial_plates
 from autoguide_core.guides.naming import get_deep, parameter_paths, set_deep
 from autoguide_core.guides.scales import (
     DEFAULT_SCALE,
@@ -25,7 +25,6 @@ from autoguide_core.guides.scales import (
 from autoguide_core.guides.structured.graph import drawing_order, inferred_dependencies
 from autoguide_core.guides.structured.linear import log_density_by_entry, scaled, unscaled
 from autoguide_core.guides.structured.minibatch import (
-    partial_plates,
     pick,
     refuse_minibatches,
     rows_in_use,
@@ -48,10 +47,11 @@ from autoguide_core.guides.supports import (
     unconstrained_event_dim,
     unconstrained_value,
 )
+from autoguide_core.guides.unconstrained import UnconstrainedGuide
 from autoguide_core.initialization import InitStrategy, Site, init_to_feasible
 
 
-class StructuredChain(AutoGuide):
+class StructuredChain(UnconstrainedGuide):
     """Base of `AutoStructured`, which documents the arguments: the chain, without its summaries.
 
     Each site has noise of its own. Its *deviation* is that noise plus the images of the deviations

@@ -10,9 +10,8 @@ import pyro.distributions as dist
 import torch
 from pyro import poutine
 from torch import Tensor
-from torch.distributions import biject_to
 
-from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, align_draws, quantiles_of_draws
+from autoguide_core.guides.draws import align_draws
 from autoguide_core.guides.naming import get_deep
 from autoguide_core.guides.structured.chain import StructuredChain
 from autoguide_core.guides.structured.linear import marginal_scale, sheared_factor
@@ -20,8 +19,6 @@ from autoguide_core.guides.supports import (
     SiteMask,
     constrain,
     hold_masked,
-    is_elementwise,
-    monotone_quantiles,
 )
 
 _DRAW_PLATE = "_structured_draws"
@@ -196,55 +193,13 @@ class AutoStructured(StructuredChain):
             for name, value in values.items()
         }
 
-    def median(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        """The image on the supports of the unconstrained median of each entry, at full size.
+    def _names(self) -> Iterable[str]:
+        return self._order
 
-        The location, where the entry is Normal; over draws where a callable stands behind it. For
-        a support with an elementwise bijection this is the median of each entry. For others (a
-        simplex, say) it lies in the support all the same.
-        """
-        self._ensure_prototype(*args, **kwargs)
-        draws: dict[str, Tensor] = {}
-        centres = {}
-        with torch.no_grad():
-            for name, scale in self._marginal_scales().items():
-                if scale is None:
-                    draws = draws or self._unconstrained_draws(NUM_QUANTILE_DRAWS, *args, **kwargs)
-                    centres[name] = quantiles_of_draws(draws[name], [0.5])[0]
-                else:
-                    loc = get_deep(self.locs, self._paths[name])
-                    centres[name] = loc.reshape(self._shapes[name])
-        return self._on_supports(centres, *args, **kwargs)
-
-    def quantiles(
-        self, quantiles: Tensor | Iterable[float], *args: Any, **kwargs: Any
-    ) -> dict[str, Tensor]:
-        """Posterior quantiles of each entry of each site, at full size.
-
-        Exact where the entry is Normal and the bijection of the support is elementwise; over
-        draws where a callable stands behind the entry, and for all other supports.
-
-        Args:
-            quantiles: Probabilities, Q of them.
-            *args: Positional arguments of the model.
-            **kwargs: Keyword arguments of the model.
-
-        Returns:
-            For each site a tensor of shape (Q, *full site shape).
-        """
-        self._ensure_prototype(*args, **kwargs)
-        probabilities = quantiles if isinstance(quantiles, Tensor) else torch.tensor([*quantiles])
-        draws: dict[str, Tensor] = {}
-        result = {}
-        with torch.no_grad():
-            for name, scale in self._marginal_scales().items():
-                support, shape = self._supports[name], self._shapes[name]
-                is_live = name in self._live_supports
-                if scale is None or is_live or not is_elementwise(biject_to(support)):
-                    draws = draws or self.sample_posterior(NUM_QUANTILE_DRAWS, *args, **kwargs)
-                    result[name] = quantiles_of_draws(draws[name], probabilities)
-                else:
-                    loc = get_deep(self.locs, self._paths[name]).reshape(shape)
-                    levels = probabilities.to(loc)
-                    result[name] = monotone_quantiles(support, loc, scale.reshape(shape), levels)
-        return result
+    def _marginals(self, *args: Any, **kwargs: Any) -> dict[str, tuple[Tensor, Tensor]]:
+        marginals = {}
+        for name, scale in self._marginal_scales().items():
+            if scale is not None:
+                loc, shape = get_deep(self.locs, self._paths[name]), self._shapes[name]
+                marginals[name] = loc.reshape(shape), scale.reshape(shape)
+        return marginals

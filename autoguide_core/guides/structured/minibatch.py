@@ -15,29 +15,6 @@ from autoguide_core.initialization import Site
 _LOCAL_CONDITIONALS = ("delta", "normal")
 
 
-def partial_plates(
-    plates: Mapping[str, Any], *, may_be_permuted: bool
-) -> dict[str, tuple[int, int]]:
-    """The plates that do not hold all their elements in order.
-
-    Args:
-        plates: Plates by name.
-        may_be_permuted: Whether a plate at full size may have indices that somebody chose.
-
-    Returns:
-        The size in use and the full size, by the plate's name.
-    """
-    partial = {}
-    for name, plate in plates.items():
-        is_whole = plate.subsample_size == plate.size
-        if is_whole and may_be_permuted:
-            indices = torch.as_tensor(plate.indices)
-            is_whole = bool((indices == torch.arange(plate.size, device=indices.device)).all())
-        if not is_whole:
-            partial[name] = (plate.subsample_size, plate.size)
-    return partial
-
-
 def rows_in_use(
     site: Site,
     shape: torch.Size,

@@ -49,6 +49,12 @@ class AutoLaplaceApproximation(AutoContinuous):
     def _loc_scale(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         return self.loc, torch.zeros_like(self.loc)
 
+    def sample_posterior(self, num_samples: int, /, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """The mode, repeated; see `AutoGuide.sample_posterior`."""
+        draws = super().sample_posterior(num_samples, *args, **kwargs)
+        # Cloned: where the support is real, the draws are the parameter's own entries.
+        return {name: draw.detach().clone() for name, draw in draws.items()}
+
     def _score(self, draws: dict[str, Tensor], /, *args: Any, **kwargs: Any) -> Tensor:
         return score_of_point(draws, self.median(*args, **kwargs))
 

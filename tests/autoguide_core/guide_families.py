@@ -124,7 +124,12 @@ FAMILIES = [
     _family("bnaf", AutoBNAFNormal, WIDE),
     _family("laplace", AutoLaplaceApproximation, is_point=True),
     _family("structured", AutoStructured, WIDE),
-    _family("structured-normal", partial(AutoStructured, conditionals="normal"), WIDE),
+    _family(
+        "structured-normal",
+        partial(AutoStructured, conditionals="normal"),
+        WIDE,
+        can_subsample=True,
+    ),
     _family("gaussian", AutoGaussian, WIDE),
     _family("gaussian-plates", partial(AutoGaussian, backend="structured"), WIDE),
     _family("batched", AutoBatchedMultivariateNormal, WIDE, can_subsample=True),

@@ -34,6 +34,7 @@ def test_results_have_the_shapes_of_the_sites(family):
     medians = guide.posterior().median()
     assert {name: tuple(value.shape) for name, value in medians.items()} == SHAPES
     assert not any(value.requires_grad for value in medians.values())
+    assert not any(value.requires_grad for value in guide.sample_posterior(2).values())
     quantiles = guide.quantiles(LEVELS)
     assert {name: tuple(value.shape) for name, value in quantiles.items()} == {
         name: (3, *shape) for name, shape in SHAPES.items()

@@ -158,6 +158,7 @@ class AutoDAIS(AnnealedGuide, AutoContinuous):
         unconstrained = {site["name"]: value for site, value in self._unpack_latent(latent)}
         with poutine.block():
             self._create_plates(*args, **kwargs)
+            self._refuse_partial_plates()
             supports = self._current_supports(unconstrained, *args, **kwargs)
             masks = self._current_masks(*args, **kwargs)
         values, total = dict(self._root()._emitted), latent.new_zeros(batch_shape)

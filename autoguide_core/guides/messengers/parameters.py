@@ -16,9 +16,8 @@ from pyro.distributions import constraints
 from pyro.nn.module import PyroModule, PyroParam
 from pyro.ops.tensor_utils import periodic_repeat
 from pyro.poutine.runtime import get_plates
-from torch import Tensor
+from torch import Tensor, nn
 
-from autoguide_core.guides.base import AutoGuide
 from autoguide_core.guides.divergence import tell_spoilt
 from autoguide_core.guides.messengers.base import AutoMessenger
 from autoguide_core.guides.messengers.names import check_names
@@ -209,7 +208,7 @@ class SiteParameters(AutoMessenger):
             if path.split(".")[0] in self._groups and not _has_parameter(self, path):
                 self._loaded[path] = state_dict.pop(key)
         # Not by way of AutoGuide, which keeps such values in a way of its own.
-        super(AutoGuide, self)._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        nn.Module._load_from_state_dict(self, state_dict, prefix, *args, **kwargs)
 
     def _take_loaded(self, path: str, name: str) -> None:
         value = self._loaded.pop(path, None)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autoguide_core.guides.minibatches import used_part
 from autoguide_core.guides.structured.options import Conditional, Dependencies
 from autoguide_core.initialization import Site
 
@@ -80,7 +81,7 @@ def refuse_minibatches(
             kind = conditionals[name] if isinstance(conditionals[name], str) else "of a callable"
             raise ValueError(
                 f"AutoStructured cannot give site '{name}' the conditional {kind}: it is inside "
-                f"plate '{plate}', of which a minibatch of {size} of {full} is in use, and a joint "
+                f"plate '{plate}', of which {used_part(size, full)}, and a joint "
                 f"draw cannot be subsampled. Set conditionals so that '{name}' is 'normal', or use "
                 "AutoNormal for it (in an AutoGuideList), or run the plate at its full size."
             )
@@ -90,8 +91,8 @@ def refuse_minibatches(
                 size, full = partial[plate]
                 raise ValueError(
                     f"AutoStructured cannot let site '{name}' depend on site '{upstream}', which "
-                    f"is inside plate '{plate}', of which a minibatch of {size} of {full} is in "
-                    "use: the entries left out would be needed. Leave such dependencies out"
+                    f"is inside plate '{plate}', of which {used_part(size, full)}: entries that "
+                    "are not there would be needed. Leave such dependencies out"
                     f"{_without(dependencies, plate_of)}, or use AutoNormal for '{upstream}' (in "
                     "an AutoGuideList), or run the plate at its full size."
                 )

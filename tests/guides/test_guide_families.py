@@ -10,12 +10,14 @@ from pyro.infer import SVI, Trace_ELBO
 import autoguide_core
 from compiler.checks.pyro_guides import check_pyro_guides
 from compiler.diagnostics import Diagnostics
+from compiler.diff.facts import facts
 from compiler.diff.parameters import part_parameters
 from compiler.emit import emit_guide, emit_module
 from compiler.ir import Program
 from compiler.run.module import load_module
 from compiler.tables.families import FAMILIES
 from compiler.tables.hierarchy import hierarchical_sites
+from compiler.verify import problems
 
 SIZED = """
 data {
@@ -148,3 +150,16 @@ def test_what_pyro_cannot_make(part: str, message: str | None) -> None:
     check_pyro_guides(spec, spec.guides, diagnostics)
     assert [d.code for d in diagnostics.errors] == ["PPL084"] * (message is not None)
     assert all(message in d.message for d in diagnostics.errors)
+
+
+def test_scales_of_sites_are_compared_and_verified() -> None:
+    spec = program(SCHOOLS, guide("part all = AutoNormal(*) { init_scale = 0.2 at { tau = 1 } }"))
+    assert facts(spec)["guide default"]["all"]["init_scale of tau"] == "1.0"
+    assert list(problems(spec)) == []
+    (chosen,) = spec.guides
+    (part,) = chosen.parts
+    (own,) = part.by_site
+    for change in ({"value": -1.0}, {"option": "rank"}):
+        wrong = part.model_copy(update={"by_site": (own.model_copy(update=change),)})
+        forged = chosen.model_copy(update={"parts": (wrong,)})
+        assert len(list(problems(spec.model_copy(update={"guides": (forged,)})))) == 1

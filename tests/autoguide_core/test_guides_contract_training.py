@@ -97,6 +97,12 @@ def test_sites_may_be_summed_out_in_the_model(family):
         guide.append(family.make(poutine.block(mixture, hide=["z"])))
     elbo = TraceEnum_ELBO(max_plate_nesting=1)
     if isinstance(guide, AutoDAIS):
+        with pytest.warns(UserWarning, match="differs from run to run"):
+            guide()
+        whole = AutoGuideList(mixture)
+        whole.append(family.make(poutine.block(mixture, hide=["z"])))
+        with pytest.raises(ValueError, match=r"'z'.*enumerated"):
+            train(mixture, whole, elbo=elbo)
         return
     assert all(map(math.isfinite, train(mixture, guide, elbo=elbo)))
     assert guide.median().keys() == {"a"}

@@ -83,7 +83,7 @@ class AutoDelta(AutoGuide):
         self._ensure_prototype(*args, **kwargs)
         self._create_plates(*args, **kwargs)
         whole: dict[str, Tensor] = {}
-        if not self._is_any_partial(self._whole_names):
+        if self._whole.are_there() and not self._is_any_partial(self._whole_names):
             whole = dict(zip(self._whole_names, self._whole.read(), strict=True))
         result = {}
         for name, site in self._sites():

@@ -112,6 +112,10 @@ class AutoNormal(UnconstrainedGuide):
         locs, scales = zip(*(parameters[member.name] for member in members), strict=True)
         return DrawnTogether(members, locs, scales)
 
+    def _drawn_together(self) -> DrawnTogether | None:
+        together = self._together
+        return together if together is not None and together.can_draw() else None
+
     def _get_loc_and_scale(self, name: str) -> tuple[Tensor, Tensor]:
         """The location and scale of a site, of the sizes that the entered plates have."""
         path = self._paths[name]
@@ -134,7 +138,7 @@ class AutoNormal(UnconstrainedGuide):
             return self._forward_on_live_supports(masks, *args, **kwargs)
         with_density = poutine.get_mask() is not False
         drawn: dict[str, Drawn] = {}
-        together = self._together
+        together = self._drawn_together()
         if together is not None and not get_plates() and not self._is_any_partial(together.names):
             drawn = together.draw(with_density=with_density)
         result: dict[str, Tensor] = {}
@@ -211,7 +215,8 @@ class AutoNormal(UnconstrainedGuide):
     def _unconstrained_draws(
         self, num_samples: int, /, *args: Any, **kwargs: Any
     ) -> dict[str, Tensor]:
-        draws = {} if self._together is None else self._together.sample(num_samples)
+        together = self._drawn_together()
+        draws = {} if together is None else together.sample(num_samples)
         for name, _ in self._sites():
             if name not in draws:
                 normal = dist.Normal(*self._get_loc_and_scale(name))

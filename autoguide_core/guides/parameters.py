@@ -83,12 +83,29 @@ class SiteParameters:
     """
 
     def __init__(self, parameters: Sequence[SiteParameter]) -> None:
+        self._lay_out(parameters)
+
+    def _lay_out(self, parameters: Sequence[SiteParameter]) -> None:
         self._all = tuple(parameters)
         self._bounded = [i for i, p in enumerate(self._all) if p.constraint is not constraints.real]
         bounded = [self._all[i] for i in self._bounded]
         members = [Packed(p.leaf, p.free.shape, 0, p.constraint, 0) for p in bounded]
         device = bounded[0].free.device if bounded else None
         self._packing = Packing(members, transform_to, device)
+
+    def are_there(self) -> bool:
+        """Whether all of them are still parameters with a constraint: users may replace them."""
+        replaced = False
+        for parameter in self._all:
+            declared = parameter.module._pyro_params.get(parameter.leaf)
+            if declared is None:
+                return False
+            replaced = replaced or declared[0] is not parameter.constraint
+        if replaced:
+            self._lay_out(
+                [p._replace(constraint=p.module._pyro_params[p.leaf][0]) for p in self._all]
+            )
+        return True
 
     def read(self) -> list[Tensor]:
         """Read all of them, with a ``pyro.param`` statement each inside a guide's call.

@@ -60,6 +60,10 @@ class DrawnTogether:
         pairs = zip(locs, scales, strict=True)
         self._parameters = SiteParameters([parameter for pair in pairs for parameter in pair])
 
+    def can_draw(self) -> bool:
+        """Whether the parameters are still such as the guide made, whatever their constraints."""
+        return self._parameters.are_there()
+
     def draw(self, *, with_density: bool) -> dict[str, Drawn]:
         """Draw all sites once.
 

@@ -12,7 +12,9 @@ import pytest
 import torch
 from pyro import poutine
 from pyro.infer import SVI, Predictive, Trace_ELBO, TraceEnum_ELBO
+from pyro.nn import PyroParam
 from pyro.optim import Adam
+from torch.distributions import constraints
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from autoguide_core import (
@@ -722,3 +724,16 @@ def test_sites_of_many_kinds_and_sizes_stand_together(family):
 def test_a_point_estimate_is_never_the_parameter_itself():
     values = AutoDelta(pair)()
     assert not any(isinstance(value, torch.nn.Parameter) for value in values.values())
+
+
+def test_a_user_may_set_and_replace_parameters():
+    guide = AutoNormal(pair)
+    guide()
+    guide.locs.a = torch.tensor(3.0)
+    guide.scales.a = PyroParam(torch.tensor(1e-4), constraints.positive)
+    assert abs(guide()["a"] - 3.0) < 1e-2
+    assert guide.sample_posterior(5)["a"].std() < 1e-2
+    train(pair, guide)
+    del guide.scales.b
+    guide.scales.b = torch.full((3,), 1e-4)
+    assert (guide()["b"] - guide.median()["b"]).abs().max() < 1e-2

@@ -219,7 +219,7 @@ class AutoDiscreteParallel(AutoGuide):
             if name in masks:
                 keep = torch.as_tensor(masks[name], device=log_prob.device)
                 log_prob = torch.where(keep, log_prob, torch.zeros_like(log_prob))
-            total = total + log_prob.flatten(1).sum(1)
+            total = total + log_prob.reshape(len(log_prob), -1).sum(1)
         assert isinstance(total, Tensor)
         return total
 

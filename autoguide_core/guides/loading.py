@@ -34,16 +34,20 @@ def needs_no_data(model: Callable[..., Any]) -> bool:
     return not signature.parameters
 
 
-def stand_in(guide: PyroModule, state: Mapping[str, Tensor], prefix: str) -> None:
+def stand_in(
+    guide: PyroModule, state: Mapping[str, Tensor], prefix: str, inner: Iterable[str] = ()
+) -> None:
     """Make a plain parameter for each tensor of a saved state, at its path under the guide.
 
     Args:
         guide: A guide without parameters.
         state: Tensors by path.
         prefix: What stands before the guide's own paths.
+        inner: What the paths of guides inside this one begin with, which load what is theirs.
     """
+    of_others = tuple(prefix + path for path in inner)
     for key, tensor in state.items():
-        if key.startswith(prefix):
+        if key.startswith(prefix) and not key.startswith(of_others):
             *path, leaf = key.removeprefix(prefix).split(".")
             owner: nn.Module = guide
             for part in path:
@@ -56,13 +60,18 @@ def stand_in(guide: PyroModule, state: Mapping[str, Tensor], prefix: str) -> Non
             )
 
 
-def take_stand_ins(guide: PyroModule) -> dict[str, nn.Parameter]:
+def take_stand_ins(guide: PyroModule, paths: Iterable[str]) -> dict[str, nn.Parameter]:
     """Remove the stand-ins from a guide.
+
+    Args:
+        guide: The guide.
+        paths: Their paths.
 
     Returns:
         The parameters by path.
     """
-    taken = dict(nn.Module.named_parameters(guide))
+    parameters = dict(nn.Module.named_parameters(guide))
+    taken = {path: parameters[path] for path in paths}
     for path in taken:
         part, _, rest = path.partition(".")
         if rest:
@@ -164,7 +173,7 @@ class LoadableModule(PyroModule):
     ) -> None:
         self._set_up_without_data()
         if self.prototype_trace is None and not isinstance(self, nn.ModuleList):
-            stand_in(self, state_dict, prefix)
+            stand_in(self, state_dict, prefix, self._inner_prefixes())
             self._is_loaded = True
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
@@ -174,7 +183,7 @@ class LoadableModule(PyroModule):
 
         Without loaded ones, values that are in Pyro's store already take precedence, which is told.
         """
-        loaded = take_stand_ins(self) if self._is_loaded else {}
+        loaded = take_stand_ins(self, self._own_paths()) if self._is_loaded else {}
         own = stored_names(self, self._own_paths())
         stored = set(pyro.get_param_store().keys()) - own
         yield
@@ -197,10 +206,10 @@ class LoadableModule(PyroModule):
 
     def _own_paths(self) -> list[str]:
         """The paths of the parameters, without those of the guides inside this one."""
+        inner = tuple(self._inner_prefixes())
+        return [path for path, _ in nn.Module.named_parameters(self) if not path.startswith(inner)]
+
+    def _inner_prefixes(self) -> list[str]:
+        """What the paths of the guides inside this one begin with."""
         modules = self.named_modules()
-        inner = [f"{name}." for name, m in modules if name and isinstance(m, LoadableModule)]
-        return [
-            path
-            for path, _ in nn.Module.named_parameters(self)
-            if not any(path.startswith(prefix) for prefix in inner)
-        ]
+        return [f"{name}." for name, m in modules if name and isinstance(m, LoadableModule)]

@@ -66,11 +66,12 @@ def test_values_are_called_in_the_order_of_their_names(family):
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=str)
-def test_quantiles_are_those_of_the_draws(family):
+def test_quantiles_are_those_of_the_draws(family, monkeypatch):
+    few_draws(monkeypatch, 2_000)
     guide = family.make(shapes)
     guide()
     perturb(guide)
-    draws, quantiles = guide.sample_posterior(3000), guide.quantiles(LEVELS)
+    draws, quantiles = guide.sample_posterior(2000), guide.quantiles(LEVELS)
     for name, values in draws.items():
         for level, quantile in zip(LEVELS, quantiles[name], strict=True):
             if family.is_point:

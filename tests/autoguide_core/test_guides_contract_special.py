@@ -114,7 +114,8 @@ FAMILIES = [
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=str)
-def test_results_have_the_shapes_and_dtypes_of_the_sites(family):
+def test_results_have_the_shapes_and_dtypes_of_the_sites(family, monkeypatch):
+    few_draws(monkeypatch, 3_000)
     guide = family.make(family.model)
     losses = train(family.model, guide, elbo=family.elbo)
     assert all(map(math.isfinite, losses))
@@ -187,7 +188,8 @@ def test_the_elbo_of_minibatches_is_right_in_expectation(family):
     guide = family.make(family.model)
     guide(batches[2])
     train(family.model, guide, batches[0], steps=5, lr=0.1, elbo=family.elbo)
-    vectorised = Trace_ELBO(num_particles=20_000, vectorize_particles=True, max_plate_nesting=1)
+    count = 20_000 if family.can_score else 200
+    vectorised = Trace_ELBO(num_particles=count, vectorize_particles=True, max_plate_nesting=1)
     elbo = ENUMERATED if family.name == "discrete" else vectorised
 
     def loss(index):

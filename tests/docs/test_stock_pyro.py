@@ -440,6 +440,20 @@ def test_pyro_starts_at_infinity_where_the_mean_is_infinite():
     assert guide.median()["x"].isinf()
 
 
+@pytest.mark.parametrize("family", [AutoNormal, AutoDelta, AutoStructured, AutoGaussian])
+def test_pyro_trains_the_tensor_that_a_user_gave(family):
+    start = torch.ones(3)
+    guide = family(pair, init_loc_fn=init_to_value(values={"b": start.log().exp(), "a": start[0]}))
+    train(pair, guide)
+    assert start[0] != 1
+
+
+def test_pyro_s_messengers_train_the_tensors_of_the_prior():
+    mean = torch.zeros(())
+    train(lambda: None, AutoNormalMessenger(lambda: pyro.sample("x", dist.Normal(mean, 1.0))))
+    assert mean != 0
+
+
 def test_pyro_s_iaf_starts_at_zero_whatever_it_is_told():
     def far():
         pyro.sample("x", dist.Normal(torch.full((2,), 100.0), 1.0).to_event(1))

@@ -88,12 +88,15 @@ def explain_loss(
             guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)
             leaves = {}
             for name, site in _samples(guide_trace):
-                if not site["infer"].get("is_auxiliary") and site["value"].is_floating_point():
+                is_latent = not site["is_observed"] and not site["infer"].get("is_auxiliary")
+                if is_latent and site["value"].is_floating_point():
                     leaves[name] = site["value"] = site["value"].detach().requires_grad_()
             replayed = poutine.replay(model, trace=guide_trace)
             model_trace = poutine.trace(replayed).get_trace(*args, **kwargs)
         terms = []
         for name, site in _samples(guide_trace):
+            if site["is_observed"]:  # a guide that runs the model meets its observations, too
+                continue
             is_map = type(site["fn"]).__mro__.__contains__(pyro.distributions.Delta)
             term = "guide's log Jacobian" if is_map else "guide's log density"
             if not (is_map and name not in model_trace):

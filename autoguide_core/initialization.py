@@ -228,8 +228,13 @@ class InitMessenger(Messenger):
             return
         with torch.no_grad(), helpful_support_errors(msg):
             value = self.init_fn(msg)
-        if getattr(value, "_pyro_custom_init", True):
+        is_custom = getattr(value, "_pyro_custom_init", True)
+        if is_custom:
             value = _check_user_value(msg, value)
+        # Cloned: the value becomes a parameter, and training must not change a tensor of the user's
+        # or of the prior's (the mean of a Normal is its location itself).
+        value = value.detach().clone()
+        value._pyro_custom_init = is_custom
         msg["value"] = value
 
     def _pyro_get_init_messengers(self, msg: Site) -> None:

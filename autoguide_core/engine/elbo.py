@@ -61,7 +61,8 @@ class PathwiseElbo:
         total = torch.zeros(())
         for _ in range(runs):
             guide_trace, model_trace = self.traces(model, guide, args, kwargs)
-            total = total + guide_trace.log_prob_sum() - model_trace.log_prob_sum()
+            log_q = guide_trace.log_prob_sum(is_drawn)
+            total = total + log_q - model_trace.log_prob_sum()
         return total / self._particles
 
     def loss_and_grads(self, model: Model, guide: Model, *args: Any, **kwargs: Any) -> float:
@@ -70,6 +71,11 @@ class PathwiseElbo:
         if loss.requires_grad:
             loss.backward()
         return float(loss.detach())
+
+
+def is_drawn(name: str, site: Mapping[str, Any]) -> bool:
+    """Whether a guide draws a site: a guide that runs the model meets its observations, too."""
+    return not site["is_observed"]
 
 
 def make_elbo(

@@ -26,10 +26,10 @@ from autoguide_core.guides.messengers import (
     AutoRegressiveMessenger,
 )
 from autoguide_core.guides.multivariate import AutoMultivariateNormal
-from autoguide_core.guides.neutra import NeuTraReparam
 from autoguide_core.guides.normal import AutoNormal
 from autoguide_core.guides.posterior import GuidePosterior
-from autoguide_core.guides.structured import AutoStructured, StructuredReparam
+from autoguide_core.guides.reparam import NeuTraReparam, StructuredReparam
+from autoguide_core.guides.structured import AutoStructured
 
 __all__ = [
     "AutoBNAFNormal",

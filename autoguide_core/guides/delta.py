@@ -7,14 +7,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributions import biject_to, constraints
 
 from autoguide_core.guides.base import AutoGuide
-from autoguide_core.guides.divergence import watch_sites
+from autoguide_core.guides.divergence import watch, watch_sites
 from autoguide_core.guides.draws import score_of_point
 from autoguide_core.guides.emission import emit_point
 from autoguide_core.guides.live import ARGUMENTS
 from autoguide_core.guides.naming import get_deep, parameter_paths
-from autoguide_core.guides.parameters import SiteParameters, make_parameter
+from autoguide_core.guides.packing import Packed, Packing
+from autoguide_core.guides.parameters import SiteParameter, SiteParameters, make_parameter
 from autoguide_core.guides.supports import full_shape, is_subsampled, tile_to_full_size
 from autoguide_core.initialization import (
     InitStrategy,
@@ -45,8 +47,9 @@ class AutoDelta(AutoGuide):
         super().__init__(model, create_plates=create_plates)
         self._initialise_with(init_loc_fn)
         self._paths: dict[str, str] = {}
-        self._whole_names: tuple[str, ...] = ()
+        self._sizes: dict[str, int] = {}
         self._whole = SiteParameters(())
+        self._layout = Packing((), biject_to)
 
     def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
         super()._setup_prototype(*args, **kwargs)
@@ -59,16 +62,24 @@ class AutoDelta(AutoGuide):
                 )
         self._live_supports = {}
         self._paths = parameter_paths(self, self._supports)
-        whole = {}
+        first: Tensor | None = None
+        whole: dict[str, SiteParameter] = {}
+        sizes: dict[str, int] = {}
+        members: list[Packed] = []
         for name, site in self._sites():
             event_dim, support = site["fn"].event_dim, self._supports[name]
             value = tile_to_full_size(site, site["value"].detach(), event_dim)
             with helpful_support_errors(site):
                 parameter = make_parameter(self, self._paths[name], value, support, event_dim)
-            if not any(map(is_subsampled, site["cond_indep_stack"])):
+            first = first if first is not None else value
+            is_alike = (value.dtype, value.device) == (first.dtype, first.device)
+            if is_alike and not any(map(is_subsampled, site["cond_indep_stack"])):
                 whole[name] = parameter
-        self._whole_names = tuple(whole)
+                sizes[name] = value.numel()
+                members.append(Packed(name, value.shape, event_dim, constraints.real, event_dim))
+        self._sizes = sizes
         self._whole = SiteParameters([*whole.values()])
+        self._layout = Packing(members, biject_to)
 
     def forward(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """Emit the point estimate at each site.
@@ -82,19 +93,26 @@ class AutoDelta(AutoGuide):
         """
         self._ensure_prototype(*args, **kwargs)
         self._create_plates(*args, **kwargs)
-        whole: dict[str, Tensor] = {}
-        if self._whole.are_there() and not self._is_any_partial(self._whole_names):
-            whole = dict(zip(self._whole_names, self._whole.read(), strict=True))
+        whole = self._read_whole()
         result = {}
         for name, site in self._sites():
             with self._site_plates(site):
                 value = whole.get(name)
                 if value is None:  # read inside its plates, which take its rows of the minibatch
                     value = get_deep(self, self._paths[name])
-                value = value.view_as(value)  # never the parameter itself
+                    value = value.view_as(value)  # never the parameter itself
+                    watch_sites({name: value})
                 result[name] = emit_point(name, value, 0.0, site["fn"].event_dim)
-        watch_sites(result)
         return result
+
+    def _read_whole(self) -> dict[str, Tensor]:
+        """The points that need not be cut to a minibatch in this call, read in one."""
+        names = self._sizes.keys()
+        if not names or not self._whole.are_there() or self._is_any_partial(names):
+            return {}
+        packed = self._layout.pack(self._whole.read())
+        watch(packed, self._sizes)
+        return dict(zip(names, self._layout.cut(packed), strict=True))
 
     def median(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """The point estimates themselves, at full size."""

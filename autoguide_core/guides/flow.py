@@ -86,6 +86,13 @@ class AutoNormalizingFlow(AutoContinuous):
             scale = packed_init_scale(self._init_scale, self._unconstrained_shapes, loc)
             self.scale = PyroParam(scale, self.scale_constraint)
 
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        # Pyro's flows save one of their weights under a second name.
+        state_dict.pop(f"{prefix}_prototype_tensor", None)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
     def get_base_dist(self) -> Any:
         """A standard Normal of event shape (D,), in the dtype of the model."""
         zero = self._prototype_tensor.new_zeros(1)

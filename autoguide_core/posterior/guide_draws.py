@@ -10,6 +10,7 @@ import torch
 from pyro import poutine
 from pyro.poutine import Trace
 
+from autoguide_core.engine.elbo import is_drawn
 from autoguide_core.engine.joint import plate_depth
 from autoguide_core.engine.structure import Model, is_latent
 
@@ -77,10 +78,10 @@ def _vectorised(
 
 
 def _log_density_per_draw(trace: Trace, num_draws: int, depth: int) -> torch.Tensor:
-    trace.compute_log_prob()
+    trace.compute_log_prob(is_drawn)
     total = torch.zeros(num_draws, dtype=torch.float64)
     for site in trace.nodes.values():
-        if site["type"] != "sample":
+        if site["type"] != "sample" or site["is_observed"]:
             continue
         log_prob = site["log_prob"]
         if log_prob.dim() == depth + 1:
@@ -104,7 +105,7 @@ def _one_by_one(
     log_q = []
     for _ in range(num_draws):
         trace = poutine.trace(guide).get_trace(*args, **kwargs)
-        log_q.append(torch.as_tensor(trace.log_prob_sum(), dtype=torch.float64))
+        log_q.append(torch.as_tensor(trace.log_prob_sum(is_drawn), dtype=torch.float64))
         for name in shapes:
             values[name].append(trace.nodes[name]["value"])
     return {name: torch.stack(v) for name, v in values.items()}, torch.stack(log_q)

@@ -19,10 +19,12 @@ from autoguide_core import (
     AutoLaplaceApproximation,
     AutoMultivariateNormal,
     AutoNormal,
+    AutoNormalMessenger,
     FitError,
     FitSettings,
     Progress,
     draw_posterior,
+    explain_loss,
     fit,
 )
 
@@ -314,3 +316,18 @@ def test_laplace_in_a_list_leaves_a_spread(method: str) -> None:
     draws = draw_posterior(result, conjugate, (DATA,), num_draws=2000).sites["mu"]
     assert float(draws.mean()) == pytest.approx(float(DATA.sum()) / 5, abs=0.05)
     assert float(draws.std()) == pytest.approx(math.sqrt(1 / 5), rel=0.1)
+
+
+def test_a_guide_that_runs_the_model_does_not_score_its_observations() -> None:
+    def model() -> None:
+        x = pyro.sample("x", dist.Normal(0.0, 1.0))
+        pyro.sample("y", dist.Normal(x, 1.0).expand([4]).to_event(1), obs=torch.full((4,), 2.0))
+
+    guide = AutoNormalMessenger(model)
+    result = fit(model, guide, settings=FitSettings(method="adam", steps=1500, seed=1))
+    draws = draw_posterior(result, model, num_draws=500)
+    assert draws.sites["x"].mean() == pytest.approx(1.6, abs=0.1)
+    assert draws.log_weights.std() < 0.3
+    assert {term.term for term in explain_loss(model, guide).terms if term.site == "y"} == {
+        "log likelihood"
+    }

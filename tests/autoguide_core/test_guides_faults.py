@@ -31,6 +31,7 @@ from autoguide_core import (
     AutoNormal,
     AutoNormalizingFlow,
     init_to_feasible,
+    init_to_mean,
     init_to_value,
 )
 from autoguide_core.guides.noise import NoiseScoredMultivariateNormal
@@ -737,3 +738,18 @@ def test_a_user_may_set_and_replace_parameters():
     del guide.scales.b
     guide.scales.b = torch.full((3,), 1e-4)
     assert (guide()["b"] - guide.median()["b"]).abs().max() < 1e-2
+
+
+@pytest.mark.parametrize("family", [AutoNormal, AutoDelta, AutoMultivariateNormal])
+def test_training_leaves_the_tensors_of_the_user_and_of_the_prior_alone(family):
+    start, loc = torch.ones(3), torch.zeros(3)
+
+    def model():
+        x = pyro.sample("x", dist.Normal(torch.zeros(3), 1.0).to_event(1))
+        y = pyro.sample("y", dist.Normal(loc, 1.0).to_event(1))
+        pyro.sample("obs", dist.Normal(x.sum(-1) + y.sum(-1), 1.0), obs=torch.tensor(9.0))
+
+    strategy = init_to_value(values={"x": start}, fallback=init_to_mean)
+    train(model, family(model, init_loc_fn=strategy))
+    assert (start == 1).all()
+    assert (loc == 0).all()

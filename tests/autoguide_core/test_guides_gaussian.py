@@ -596,3 +596,24 @@ def test_a_plate_without_a_size_has_that_of_its_observations():
 
     guide = AutoGaussian(model)
     assert torch.isfinite(torch.tensor(Trace_ELBO().loss(model, guide)))
+
+
+@pytest.mark.parametrize("backend", ["dense", "structured"])
+def test_a_factor_ties_the_latents_that_it_looks_at(backend):
+    def model():
+        x = pyro.sample("x", dist.Normal(0.0, 1.0))
+        y = pyro.sample("y", dist.Normal(0.0, 1.0))
+        pyro.factor("close", -5 * (x - y) ** 2)
+
+    guide = AutoGaussian(model, backend=backend)
+    svi = SVI(
+        model,
+        guide,
+        Adam({"lr": 0.05}),
+        Trace_ELBO(16, vectorize_particles=True, max_plate_nesting=0),
+    )
+    for _ in range(200):
+        svi.step()
+    draws = guide.sample_posterior(2_000)
+    correlation = torch.corrcoef(torch.stack([draws["x"], draws["y"]]))[0, 1]
+    assert correlation == pytest.approx(10 / 11, abs=0.1)

@@ -126,7 +126,8 @@ class SparseJointGuide(UnconstrainedGuide):
         if factor.numel is None:
             num_columns = layout.width(name, factor.plates)
         else:
-            num_columns = min(factor.numel, num_rows)
+            # A `pyro.factor` has no observed numbers, and may tie all that it looks at.
+            num_columns = min(factor.numel or num_rows, num_rows)
         white = zeros.new_zeros(*zeros.shape, num_columns)
         # Noise, as the gradient of a product vanishes where both of its parts are zero.
         root = torch.rand(

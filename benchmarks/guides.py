@@ -147,7 +147,7 @@ def main() -> None:
                     f"{theirs * 1e3:.3g}",
                     f"{theirs / mine:.2f}",
                 )
-    Console().print(table)
+    Console(width=100).print(table)
 
 
 if __name__ == "__main__":

@@ -55,8 +55,9 @@ class NoiseScoredNormal(dist.Normal):
         self, loc: Tensor, scale: Tensor, drawn: tuple[Tensor, Tensor] | None = None
     ) -> None:
         self.loc, self.scale = loc, scale
-        self._latest = drawn
+        self._drawn = drawn
         self._is_ready = drawn is not None
+        self._latest: tuple[Tensor, Tensor] | None = None
         # Past the base class, which would broadcast and check the parameters.
         super(torch.distributions.Normal, self).__init__(loc.shape, validate_args=False)
 
@@ -67,14 +68,14 @@ class NoiseScoredNormal(dist.Normal):
         return dist.Normal(self.loc, self.scale, validate_args=False).expand(batch_shape, _instance)
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008
-        """Draw, and remember the log density; shape (*sample_shape, *batch_shape)."""
-        if self._is_ready and self._latest is not None and not sample_shape:
+        """Draw, and remember the noise; shape (*sample_shape, *batch_shape)."""
+        if self._is_ready and self._drawn is not None and not sample_shape:
             self._is_ready = False
-            return self._latest[0]
+            return self._drawn[0]
         shape = self._extended_shape(torch.Size(sample_shape))
         noise = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
         draw = self.loc + noise * self.scale
-        self._latest = draw, -0.5 * noise.square() - self.scale.log() - LOG_ROOT_TWO_PI
+        self._latest = draw, noise
         return draw
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008
@@ -83,9 +84,11 @@ class NoiseScoredNormal(dist.Normal):
             return self.rsample(sample_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """The log density of each entry; that of the noise if ``value`` is the latest draw."""
+        """The log density of each entry; from the noise if ``value`` is the latest draw."""
+        if self._drawn is not None and value is self._drawn[0]:
+            return self._drawn[1]
         if self._latest is not None and value is self._latest[0]:
-            return self._latest[1]
+            return -0.5 * self._latest[1].square() - self.scale.log() - LOG_ROOT_TWO_PI
         return super().log_prob(value)
 
 

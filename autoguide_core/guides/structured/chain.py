@@ -23,7 +23,7 @@ from autoguide_core.guides.scales import (
     init_scale_by_site,
 )
 from autoguide_core.guides.structured.graph import drawing_order, inferred_dependencies
-from autoguide_core.guides.structured.linear import log_density_by_entry, scaled, unscaled
+from autoguide_core.guides.structured.linear import log_density_by_entry, scaled
 from autoguide_core.guides.structured.minibatch import (
     pick,
     refuse_minibatches,
@@ -248,28 +248,13 @@ class StructuredChain(UnconstrainedGuide):
 
     # --- And back -----------------------------------------------------------------------------
 
-    def _auxiliary_values(self, unconstrained: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The auxiliary draws behind unconstrained values of all sites: the chain, inverted.
+    def _noises(self, unconstrained: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Each site's own noise behind unconstrained values of all sites, shape (..., D).
 
         Args:
             unconstrained: A value for each site, of its full unconstrained shape, with any
                 dims on its left, the same for all.
-
-        Returns:
-            For each site with noise, a tensor of shape (..., D): the draw of its ``_aux`` site
-            for the conditionals "normal" and "mvn", the value that was returned for a callable.
-            Sites with the conditional "delta" have no noise and are left out.
         """
-        result = {}
-        for name, noise in self._noises(unconstrained).items():
-            if callable(self.conditionals[name]):
-                result[name] = noise
-            elif self.conditionals[name] != "delta":
-                result[name] = unscaled(noise, *self._scales(name))
-        return result
-
-    def _noises(self, unconstrained: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Each site's own noise behind unconstrained values of all sites, shape (..., D)."""
         deviations = {}
         for name in self._order:
             value, shape = unconstrained[name], self._shapes[name]

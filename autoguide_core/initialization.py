@@ -250,13 +250,18 @@ class InitMessenger(Messenger):
             ValueError: A name does not; the message suggests the closest name.
         """
         for name in sorted(set(_named_values(self.init_fn)) - self.names_met):
-            close = difflib.get_close_matches(name, self.names_met, n=1)
-            hint = f" Did you mean '{close[0]}'?" if close else ""
+            hint = did_you_mean(name, self.names_met)
             raise ValueError(
                 f"init_to_value has a value for '{name}', but the model (or the part of it that "
                 f"this guide covers) has no such sample site.{hint} "
                 f"Its sites are: {', '.join(sorted(self.names_met)) or 'none'}."
             )
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the closest known one, or nothing."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""
 
 
 @contextmanager

@@ -14,11 +14,10 @@ from torch.distributions import biject_to
 
 from autoguide_core.guides.divergence import watch
 from autoguide_core.guides.emission import emit_point
+from autoguide_core.guides.minibatches import refuse_subsampling
 from autoguide_core.guides.packing import Packed, Packing
 from autoguide_core.guides.supports import (
     SiteMask,
-    full_size,
-    is_subsampled,
     unconstrained_value,
 )
 from autoguide_core.guides.unconstrained import UnconstrainedGuide
@@ -53,8 +52,8 @@ class AutoContinuous(UnconstrainedGuide):
 
     def _setup_prototype(self, *args: Any, **kwargs: Any) -> None:
         super()._setup_prototype(*args, **kwargs)
+        refuse_subsampling(type(self).__name__, self._sites(), "joint vector")
         for name, site in self._sites():
-            self._refuse_subsampling(name, site)
             self._unconstrained_shapes[name] = unconstrained_value(site).shape
         self.latent_dim = sum(shape.numel() for shape in self._unconstrained_shapes.values())
         if self.latent_dim == 0:
@@ -74,16 +73,6 @@ class AutoContinuous(UnconstrainedGuide):
                 Packed(name, shape, unconstrained_event_dim, self._supports[name], event_dim)
             )
         return Packing(members, biject_to, site["value"].device)
-
-    def _refuse_subsampling(self, name: str, site: Site) -> None:
-        for frame in site["cond_indep_stack"]:
-            if is_subsampled(frame):
-                raise ValueError(
-                    f"{type(self).__name__} cannot cover site '{name}': it is inside plate "
-                    f"'{frame.name}', of which a minibatch of {frame.size} of {full_size(frame)} "
-                    "is in use, and one joint vector cannot be subsampled. Use AutoNormal for it "
-                    "(in an AutoGuideList), or run the plate at its full size."
-                )
 
     def _init_loc(self) -> Tensor:
         """The initial values, unconstrained and packed; shape (D,)."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from autoguide_core.guides.supports import full_size, is_subsampled
 from autoguide_core.initialization import Site
 
 
@@ -68,4 +69,26 @@ def refuse_partial_plates(
                     f"'{frame.name}', of which {used_part(size, full)}, and one joint draw cannot "
                     "follow. Use AutoNormal for it (in an AutoGuideList), or run the plate at its "
                     "full size and in order."
+                )
+
+
+def refuse_subsampling(family: str, sites: Iterable[tuple[str, Site]], draw: str) -> None:
+    """Check that no site of a prototype is in a minibatch, for families that draw sites jointly.
+
+    Args:
+        family: The name of the guide's class.
+        sites: The sites by name.
+        draw: What the family draws in one.
+
+    Raises:
+        ValueError: A site is in a subsampled plate; the message names both.
+    """
+    for name, site in sites:
+        for frame in site["cond_indep_stack"]:
+            if is_subsampled(frame):
+                raise ValueError(
+                    f"{family} cannot cover site '{name}': it is inside plate '{frame.name}', of "
+                    f"which {used_part(frame.size, full_size(frame))}, and one {draw} cannot be "
+                    "subsampled. Use AutoNormal for it (in an AutoGuideList), or run the plate at "
+                    "its full size."
                 )

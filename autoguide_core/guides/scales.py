@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 import torch
 from torch import Tensor
+
+from autoguide_core.initialization import did_you_mean
 
 InitScale: TypeAlias = float | Mapping[str, float]
 
@@ -48,8 +49,7 @@ def init_scale_by_site(init_scale: InitScale, sites: Iterable[str]) -> dict[str,
         return dict.fromkeys(names, init_scale)
     for name in init_scale:
         if name not in names:
-            close = difflib.get_close_matches(name, names, n=1)
-            hint = f" Did you mean '{close[0]}'?" if close else ""
+            hint = did_you_mean(name, names)
             raise ValueError(
                 f"init_scale has a value for '{name}', but the guide covers no such site.{hint} "
                 f"Its sites are: {', '.join(sorted(names)) or 'none'}."

@@ -15,14 +15,6 @@ from autoguide_core import AutoMultivariateNormal, AutoNormal, explain_loss
 from autoguide_core.utils import deep_getattr, deep_setattr, mean_field_entropy
 
 
-@pytest.fixture(autouse=True)
-def _fresh_store():
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
-
-
 def model(data, power=1.0):
     a = pyro.sample("a", dist.Normal(0.0, 1.0))
     s = pyro.sample("s", dist.HalfNormal(1.0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pyro
@@ -30,14 +29,6 @@ from autoguide_core import (
 
 DATA = torch.tensor([1.0, 2.0, 3.0, 2.5])
 EVIDENCE = float(dist.MultivariateNormal(torch.zeros(4), torch.eye(4) + 1.0).log_prob(DATA))
-
-
-@pytest.fixture(autouse=True)
-def _empty_store() -> Iterator[None]:
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
 
 
 def conjugate(y: torch.Tensor) -> None:

@@ -27,14 +27,6 @@ from autoguide_core.initialization import init_to_feasible
 FAMILIES = [AutoBatchedMultivariateNormal, AutoBatchedLowRankMultivariateNormal]
 
 
-@pytest.fixture(autouse=True)
-def _fresh_store():
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
-
-
 def nested():
     mu = pyro.sample("mu", dist.Normal(0.0, 1.0))
     outer, inner = pyro.plate("outer", 3, dim=-2), pyro.plate("inner", 4, dim=-1)

@@ -17,14 +17,6 @@ SIZE = 6
 DATA = torch.arange(float(SIZE))
 
 
-@pytest.fixture(autouse=True)
-def _fresh_store():
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
-
-
 def model(data, size=None):
     mu = pyro.sample("mu", dist.Normal(torch.zeros(2), 1.0).to_event(1))
     with pyro.plate("data", SIZE, subsample_size=size) as index:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pyro
 import pyro.distributions as dist
-import pytest
 import torch
 from pyro import poutine
 from pyro.infer import SVI, Trace_ELBO
@@ -33,12 +32,6 @@ def composed(create_plates=None) -> AutoGuideList:
     guide.append(AutoDelta(poutine.block(model, expose=["mu"])))
     guide.append(local)
     return guide
-
-
-@pytest.fixture(autouse=True)
-def _clean():
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
 
 
 def test_a_callable_part_may_have_a_plate():

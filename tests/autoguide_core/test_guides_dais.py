@@ -24,14 +24,6 @@ COVARIANCE = torch.tensor([[1.0, RHO], [RHO, 1.0]])
 MEAN_FIELD_GAP = -0.5 * math.log(1 - RHO**2)  # of the best factorised normal
 
 
-@pytest.fixture(autouse=True)
-def _fresh_store():
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
-
-
 def chain(steps, scale=(1 - RHO**2) ** 0.5, num_chains=8_000):
     """Log weights and ends of untrained chains, from the best factorised normal to a target."""
     target = dist.MultivariateNormal(torch.zeros(2), COVARIANCE)

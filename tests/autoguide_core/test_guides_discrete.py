@@ -19,14 +19,6 @@ from autoguide_core import AutoDiscreteParallel, AutoGuideList, AutoNormal
 from autoguide_core.guides.finite import FiniteTable
 
 
-@pytest.fixture(autouse=True)
-def _fresh_store():
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
-
-
 def elbo(depth=1, **options):
     return TraceEnum_ELBO(max_plate_nesting=depth, **options)
 

@@ -46,14 +46,6 @@ JOINT = [
 CONTINUOUS = [AutoNormal, AutoDelta, *JOINT]
 
 
-@pytest.fixture(autouse=True)
-def _fresh_store():
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
-
-
 def pair(y=0.5):
     a = pyro.sample("a", dist.Normal(0.0, 1.0))
     b = pyro.sample("b", dist.LogNormal(torch.zeros(3), 1.0).to_event(1))

@@ -34,14 +34,6 @@ MAKERS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _fresh_store():
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
-
-
 def far_away():
     pyro.sample("x", dist.Normal(torch.tensor([100.0, -50.0]), 1.0).to_event(1))
     pyro.sample("s", dist.LogNormal(8.0, 0.1))

@@ -27,14 +27,6 @@ from autoguide_core.guides.gaussian import (
 
 
 @pytest.fixture(autouse=True)
-def _fresh_store():
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
-
-
-@pytest.fixture(autouse=True)
 def _no_dense_shortcut(monkeypatch):
     """Small models are eliminated as large ones are."""
     monkeypatch.setattr(elimination, "DENSE_BELOW", 0)

@@ -24,14 +24,6 @@ SIZE = 40
 DATA = torch.linspace(-1.0, 3.0, SIZE) ** 3
 
 
-@pytest.fixture(autouse=True)
-def _fresh_store():
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
-
-
 def place(guide, *point):
     guide()
     with torch.no_grad():

@@ -24,14 +24,6 @@ from autoguide_core import (
 )
 
 
-@pytest.fixture(autouse=True)
-def _fresh_store():
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
-
-
 def of_data(data):
     a = pyro.sample("a", dist.Normal(0.0, 1.0))
     b = pyro.sample("b.c", dist.LogNormal(torch.zeros(3), 1.0).to_event(1))

@@ -12,14 +12,6 @@ from pyro.infer import autoguide as stock
 from autoguide_core import AutoMultivariateNormal, AutoNormal
 
 
-@pytest.fixture(autouse=True)
-def _fresh_store():
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
-
-
 def priors_only():
     """Every divergence in it has a closed form."""
     pyro.sample("a", dist.Normal(1.0, 2.0))

@@ -34,14 +34,6 @@ Hierarchical = ours.AutoHierarchicalNormalMessenger
 Regressive = ours.AutoRegressiveMessenger
 
 
-@pytest.fixture(autouse=True)
-def _fresh_store():
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
-
-
 def scalars():
     x = pyro.sample("x", dist.Normal(1.0, 2.0))
     scale = pyro.sample("nested.scale", dist.HalfNormal(1.0))

@@ -18,13 +18,6 @@ from pyro.infer.reparam import NeuTraReparam
 import autoguide_core as ours
 
 
-@pytest.fixture(autouse=True)
-def _fresh_store():
-    pyro.clear_param_store()
-    yield
-    pyro.clear_param_store()
-
-
 def scalars():
     x = pyro.sample("x", dist.Normal(1.0, 2.0))
     scale = pyro.sample("scale", dist.HalfNormal(1.0))

@@ -21,14 +21,6 @@ SIZE = 8
 DATA = torch.linspace(-1.0, 2.0, SIZE)
 
 
-@pytest.fixture(autouse=True)
-def _fresh_store():
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
-
-
 def global_model(size=None):
     theta = pyro.sample("theta", dist.Normal(0.0, 1.0))
     return theta, size

@@ -26,14 +26,6 @@ from autoguide_core.guides.structured import AutoStructured
 from autoguide_core.guides.structured.linear import unscaled
 
 
-@pytest.fixture(autouse=True)
-def _fresh_store():
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
-
-
 def train(model, guide, steps=3, lr=0.05, elbo=None, **kwargs):
     svi = SVI(model, guide, Adam({"lr": lr}), elbo or Trace_ELBO())
     return [svi.step(**kwargs) for _ in range(steps)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pyro
 import pyro.distributions as dist
 import pytest
@@ -14,14 +12,6 @@ from autoguide_core import AutoNormal, Draws, draw_posterior
 from autoguide_core.engine.structure import Model
 
 Y = torch.tensor([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]])
-
-
-@pytest.fixture(autouse=True)
-def _empty_store() -> Iterator[None]:
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
 
 
 def nested() -> None:

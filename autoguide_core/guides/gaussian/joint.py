@@ -22,6 +22,7 @@ from autoguide_core.guides.gaussian.dependencies import (
 from autoguide_core.guides.gaussian.distribution import SparseNormal
 from autoguide_core.guides.gaussian.elimination import Front, Term
 from autoguide_core.guides.gaussian.layout import Layout
+from autoguide_core.guides.minibatches import refuse_subsampling
 from autoguide_core.guides.naming import get_deep, parameter_paths, set_deep
 from autoguide_core.guides.scales import (
     DEFAULT_SCALE,
@@ -29,7 +30,7 @@ from autoguide_core.guides.scales import (
     checked_init_scale,
     init_scale_by_site,
 )
-from autoguide_core.guides.supports import full_size, is_subsampled, unconstrained_value
+from autoguide_core.guides.supports import unconstrained_value
 from autoguide_core.guides.unconstrained import UnconstrainedGuide
 from autoguide_core.initialization import InitStrategy, Site
 
@@ -72,8 +73,7 @@ class SparseJointGuide(UnconstrainedGuide):
             raise RuntimeError(
                 f"{type(self).__name__} found no latent variables; Use an empty guide instead"
             )
-        for name, site in sites.items():
-            self._refuse_subsampling(name, site)
+        refuse_subsampling("AutoGaussian", sites.items(), "joint Normal")
         # Before the pattern is sought: a support that has no bijection is the first thing to tell.
         init_locs = {name: unconstrained_value(site) for name, site in sites.items()}
         pattern = find_pattern(self._full_model(), args, kwargs, sites)
@@ -97,16 +97,6 @@ class SparseJointGuide(UnconstrainedGuide):
             self._add_factor(name, factor, layout, packed.new_zeros(batch_shape))
         terms = [Term(factor.plates, factor.variables) for factor in pattern.factors.values()]
         self._plan = self._make_plan(layout, terms)
-
-    def _refuse_subsampling(self, name: str, site: Site) -> None:
-        for frame in site["cond_indep_stack"]:
-            if is_subsampled(frame):
-                raise ValueError(
-                    f"AutoGaussian cannot cover site '{name}': it is inside plate '{frame.name}', "
-                    f"of which a minibatch of {frame.size} of {full_size(frame)} is in use, and "
-                    "one joint Normal cannot be subsampled. Use AutoNormal for it (in an "
-                    "AutoGuideList), or run the plate at its full size."
-                )
 
     def _add_location(self, name: str, loc: Tensor, init_scale: float, event_dim: int) -> None:
         scale = torch.full_like(loc, init_scale)

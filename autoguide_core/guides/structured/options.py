@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from torch import Tensor
+
+from autoguide_core.initialization import did_you_mean
 
 Conditional: TypeAlias = str | Callable[[], Tensor]
 Dependency: TypeAlias = str | Callable[[Tensor], Tensor]
@@ -138,8 +139,7 @@ def check_size(value: Tensor, size: int, place: str) -> Tensor:
 def _check_name(name: str, names: list[str], place: str) -> None:
     if name in names:
         return
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f" Did you mean '{close[0]}'?" if close else ""
+    hint = did_you_mean(name, names)
     raise ValueError(
         f"{place} names '{name}', but the guide covers no such latent site.{hint} Its sites are: "
         f"{', '.join(sorted(names)) or 'none'}."

@@ -17,12 +17,8 @@ LEVELS = [0.1, 0.5, 0.9]
 
 
 @pytest.fixture(autouse=True)
-def _fresh_store(monkeypatch):
+def _few_draws(monkeypatch):
     few_draws(monkeypatch)
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=str)

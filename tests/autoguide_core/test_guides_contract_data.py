@@ -16,12 +16,8 @@ DATA = torch.tensor([-1.0, 0.5, 2.0, 1.0])
 
 
 @pytest.fixture(autouse=True)
-def _fresh_store(monkeypatch):
+def _few_draws(monkeypatch):
     few_draws(monkeypatch)
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
 
 
 # --- Minibatches ---

@@ -27,12 +27,8 @@ def no_data():
 
 
 @pytest.fixture(autouse=True)
-def _fresh_store(monkeypatch):
+def _few_draws(monkeypatch):
     few_draws(monkeypatch)
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
 
 
 def draws_of(guide, *args):

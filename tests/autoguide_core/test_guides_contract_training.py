@@ -29,12 +29,8 @@ NAMES = ["a", "b", "c"]
 
 
 @pytest.fixture(autouse=True)
-def _fresh_store(monkeypatch):
+def _few_draws(monkeypatch):
     few_draws(monkeypatch)
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
 
 
 def is_messenger(guide) -> bool:

@@ -25,12 +25,8 @@ VECTORISED = Trace_ELBO(num_particles=2, vectorize_particles=True, max_plate_nes
 
 
 @pytest.fixture(autouse=True)
-def _fresh_store(monkeypatch):
+def _few_draws(monkeypatch):
     few_draws(monkeypatch)
-    pyro.clear_param_store()
-    pyro.set_rng_seed(0)
-    yield
-    pyro.clear_param_store()
 
 
 def shapes_on(device: str):

@@ -13,11 +13,15 @@ import pyro
 import torch
 
 from autoguide_core.engine.checks import check_start
-from autoguide_core.engine.curvature import MAX_DIM, run_curvature
+from autoguide_core.engine.curvature import MAX_DIM, run_curvature, run_laplace
+from autoguide_core.engine.curvature.folding import (
+    flat_layout,
+    is_joint_normal,
+    is_laplace,
+    only_part,
+)
 from autoguide_core.engine.errors import FitError
-from autoguide_core.engine.folding import flat_layout, is_joint_normal, is_laplace, only_part
 from autoguide_core.engine.isolation import StoreState, own_randomness, own_store
-from autoguide_core.engine.laplace import run_laplace
 from autoguide_core.engine.loop import Run, run_adam
 from autoguide_core.engine.progress import ProgressCallback, Reporter
 from autoguide_core.engine.result import FitResult

@@ -13,7 +13,7 @@ from pyro import poutine
 from autoguide_core.engine.joint import joint_trace, marginalised_sites, plate_depth
 from autoguide_core.engine.precision import double_precision, to_double
 from autoguide_core.engine.structure import Model
-from autoguide_core.engine.tracing import trace_function
+from autoguide_core.engine.tracing.trace import trace_function
 
 _NUMBERS_PER_CHUNK = 4_000_000
 

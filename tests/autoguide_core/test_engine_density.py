@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch.distributions import biject_to, constraints
 
-from autoguide_core.engine.density import LogDensity
-from autoguide_core.engine.mode import find_mode
-from autoguide_core.engine.tracing import Gradients
-from autoguide_core.engine.whitening import by_curvature
+from autoguide_core.engine.curvature.density import LogDensity
+from autoguide_core.engine.curvature.gradients import Gradients
+from autoguide_core.engine.curvature.mode import find_mode
+from autoguide_core.engine.curvature.whitening import by_curvature
 
 Y = torch.tensor([0.3, -1.2, 2.0])
 

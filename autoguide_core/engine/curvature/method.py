@@ -10,16 +10,16 @@ from typing import Any
 import torch
 
 from autoguide_core.engine.convergence import Verdict, judge
-from autoguide_core.engine.density import LogDensity
-from autoguide_core.engine.folding import flat_layout, write_gaussian
-from autoguide_core.engine.gaussian import PARTICLES, fit_gaussian
+from autoguide_core.engine.curvature.density import LogDensity
+from autoguide_core.engine.curvature.folding import flat_layout, write_gaussian
+from autoguide_core.engine.curvature.gaussian import PARTICLES, fit_gaussian
+from autoguide_core.engine.curvature.gradients import Gradients
+from autoguide_core.engine.curvature.mode import Mode, find_mode
+from autoguide_core.engine.curvature.whitening import Whitening, by_curvature, by_scale
 from autoguide_core.engine.loop import Run
-from autoguide_core.engine.mode import Mode, find_mode
 from autoguide_core.engine.progress import Reporter
 from autoguide_core.engine.settings import FitSettings
 from autoguide_core.engine.structure import Model
-from autoguide_core.engine.tracing import Gradients
-from autoguide_core.engine.whitening import Whitening, by_curvature, by_scale
 
 MAX_DIM = 250
 STARTS = 4

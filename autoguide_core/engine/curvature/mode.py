@@ -11,8 +11,8 @@ import numpy.typing as npt
 import scipy.optimize
 import torch
 
-from autoguide_core.engine.tracing import Gradients
-from autoguide_core.engine.whitening import by_curvature
+from autoguide_core.engine.curvature.gradients import Gradients
+from autoguide_core.engine.curvature.whitening import by_curvature
 
 _HOPELESS = 1e30
 _SMALL_SLOPE = 1e-6

@@ -1,37 +1,20 @@
-"""From a Python density to a batched graph of tensor operations, without effect handlers.
+"""Values, gradients and Hessians of a log density, many points at a time.
 
-The density and its gradient are run once under ``make_fx``; the handlers are Python and leave
-nothing in the graph, which is then vectorised over points and traced again. What cannot be traced
-is evaluated by ``vmap`` over the model itself, or point by point, at the same values.
+The density and its gradient are traced once, then vectorised over points and traced again. What
+cannot be traced is evaluated by ``vmap`` over the model itself, or point by point, at the same
+values.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
-from typing import Any
 
 import torch
-from torch._decomp import get_decompositions
-from torch.fx import GraphModule
-from torch.fx.experimental.proxy_tensor import make_fx
-from torch.utils import _pytree
+
+from autoguide_core.engine.tracing.trace import Function, retrace, trace_function
 
 Density = Callable[[torch.Tensor], torch.Tensor]
 ValueAndGradient = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
-Function = Callable[[Any], Any]
-
-_AGREEMENT = 1e-8
-_FILLED = {
-    torch.ops.aten.zeros_like.default,
-    torch.ops.aten.ones_like.default,
-    torch.ops.aten.full_like.default,
-    torch.ops.aten.new_zeros.default,
-    torch.ops.aten.new_ones.default,
-    torch.ops.aten.new_full.default,
-}
-# Its kernel warns on standard error, once a call, where only one of its arguments is batched.
-_DECOMPOSED = get_decompositions([torch.ops.aten.log_sigmoid_backward])
 
 
 class Gradients:
@@ -83,7 +66,7 @@ class Gradients:
     def _make_batched(self, points: torch.Tensor) -> Function:
         if self._graph is not None:
             try:
-                return _retrace(torch.func.vmap(self._graph), points)
+                return retrace(torch.func.vmap(self._graph), points)
             except Exception as error:  # as in the constructor
                 self.note = f"the density could not be vectorised ({_short(error)}): it runs slowly"
         by_grad = torch.func.vmap(torch.func.grad_and_value(self._density))
@@ -107,7 +90,7 @@ class Gradients:
         if self._graph is not None:
             graph = self._graph
             try:
-                exact = _retrace(torch.func.jacfwd(lambda at: graph(at)[1]), point)
+                exact = retrace(torch.func.jacfwd(lambda at: graph(at)[1]), point)
                 if self._agrees(exact(point), point):
                     return exact
                 reason = "they disagree with the gradients"
@@ -133,39 +116,6 @@ class Gradients:
         return (ahead - behind) / (2.0 * steps[:, None])
 
 
-def trace_function(function: Function, example: Any, check: Any) -> Function:
-    """Trace a function of tensors to a graph that stands for it elsewhere, too.
-
-    Args:
-        function: From one argument (a tensor or a dict of tensors) to tensors.
-        example: The argument to trace with; shapes are fixed by it.
-        check: Another argument, at which graph and function must agree.
-
-    Returns:
-        The graph, without in-place operations and with its constants folded.
-
-    Raises:
-        ValueError: If the graph and the function disagree: the model branches on values, or draws
-            random numbers of its own.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        recorded = _without_detach(make_fx(function, _DECOMPOSED)(example))
-        graph = _retrace(torch.func.functionalize(recorded, remove="mutations"), example)
-    expected, found = (_pytree.tree_leaves(f(check)) for f in (function, graph))
-    for one, other in zip(expected, found, strict=True):
-        if not torch.allclose(one, other, rtol=_AGREEMENT, atol=_AGREEMENT, equal_nan=True):
-            raise ValueError("the model branches on values or draws random numbers")
-    return graph
-
-
-def _retrace(function: Function, example: Any) -> Function:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        graph: Function = _fold_constants(make_fx(function)(example), example)
-    return graph
-
-
 def _with_gradient(density: Density) -> ValueAndGradient:
     """Value and gradient by plain reverse mode, which takes every ``autograd.Function``."""
 
@@ -181,58 +131,6 @@ def _with_gradient(density: Density) -> ValueAndGradient:
 
 def _elsewhere(point: torch.Tensor) -> torch.Tensor:
     return point + 0.1 * torch.cos(torch.arange(len(point), dtype=point.dtype, device=point.device))
-
-
-def _without_detach(graph: GraphModule) -> GraphModule:
-    """Drop the marks that reverse mode leaves, which would stop a second differentiation."""
-    for node in list(graph.graph.nodes):
-        if node.target is torch.ops.aten.detach.default:
-            node.replace_all_uses_with(node.all_input_nodes[0])
-            graph.graph.erase_node(node)
-    graph.recompile()
-    return graph
-
-
-def _fold_constants(graph: GraphModule, example: Any) -> GraphModule:
-    """Compute once what does not depend on the input's values.
-
-    That takes in tensors filled with one number in the shape of others, since shapes are fixed.
-    """
-    values = _Recorder(graph).record(example)
-    constant: set[torch.fx.Node] = set()
-    for node in graph.graph.nodes:
-        if node.op == "get_attr" or (
-            node.op == "call_function"
-            and (node.target in _FILLED or all(n in constant for n in node.all_input_nodes))
-        ):
-            constant.add(node)
-    for index, node in enumerate(list(graph.graph.nodes)):
-        if node not in constant or node.op == "get_attr":
-            continue
-        if isinstance(values[node], torch.Tensor) and any(u not in constant for u in node.users):
-            name = f"_folded_{index}"
-            graph.register_buffer(name, values[node].detach().clone())
-            with graph.graph.inserting_before(node):
-                node.replace_all_uses_with(graph.graph.get_attr(name))
-    graph.graph.eliminate_dead_code()
-    graph.recompile()
-    return graph
-
-
-class _Recorder(torch.fx.Interpreter):
-    """Runs a graph once and remembers the value of every node."""
-
-    def record(self, example: Any) -> dict[torch.fx.Node, Any]:
-        """The values by node."""
-        self._values: dict[torch.fx.Node, Any] = {}
-        with torch.no_grad():
-            self.run(*_pytree.tree_leaves(example))
-        return self._values
-
-    def run_node(self, n: torch.fx.Node) -> Any:
-        """Run one node."""
-        self._values[n] = super().run_node(n)
-        return self._values[n]
 
 
 def _short(error: Exception) -> str:

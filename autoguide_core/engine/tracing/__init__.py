@@ -1,0 +1,5 @@
+"""From Python functions to graphs of tensor operations."""
+
+from autoguide_core.engine.tracing.trace import trace_function
+
+__all__ = ["trace_function"]

@@ -15,9 +15,9 @@ import torch
 from autoguide_core.engine.averaging import IterateAverage
 from autoguide_core.engine.checks import explain_failure
 from autoguide_core.engine.convergence import Drift, Verdict, judge
+from autoguide_core.engine.eager_optimiser import Optimiser
 from autoguide_core.engine.elbo import make_elbo
 from autoguide_core.engine.errors import FitError
-from autoguide_core.engine.optimisers import Optimiser
 from autoguide_core.engine.progress import Reporter
 from autoguide_core.engine.schedules import rate_factor
 from autoguide_core.engine.settings import FitSettings

@@ -8,7 +8,7 @@ import torch
 
 from autoguide_core.engine.averaging import IterateAverage
 from autoguide_core.engine.convergence import Drift, judge
-from autoguide_core.engine.optimisers import Optimiser
+from autoguide_core.engine.eager_optimiser import Optimiser
 from autoguide_core.engine.schedules import rate_factor
 from autoguide_core.engine.threads import SMALL, suitable_threads
 

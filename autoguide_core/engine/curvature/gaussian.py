@@ -14,8 +14,8 @@ from autoguide_core.engine.averaging import IterateAverage
 from autoguide_core.engine.convergence import Drift
 from autoguide_core.engine.curvature.gradients import Gradients
 from autoguide_core.engine.curvature.whitening import Whitening
+from autoguide_core.engine.eager_optimiser import Optimiser
 from autoguide_core.engine.errors import FitError
-from autoguide_core.engine.optimisers import Optimiser
 from autoguide_core.engine.schedules import rate_factor
 from autoguide_core.engine.settings import FitSettings
 

@@ -1,0 +1,1 @@
+"""Steps as pure functions of tensors: their noise, their graphs, and what runs them."""

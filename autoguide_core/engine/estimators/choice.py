@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
+import pyro
+import torch
+from pyro import poutine
+from pyro.poutine.messenger import Messenger
+
+from autoguide_core.engine.errors import FitError
+from autoguide_core.engine.estimators.divergence import ClosedForm, entangled
+from autoguide_core.engine.estimators.downstream import trace_downstream, without_gradient
+from autoguide_core.engine.estimators.enumeration import enumerated_bound
 from autoguide_core.engine.estimators.estimate import Estimator, Untraceable
-from autoguide_core.engine.estimators.particles import Particles
+from autoguide_core.engine.estimators.particles import Pair, Particles
 from autoguide_core.engine.estimators.pathwise import Pathwise
-from autoguide_core.engine.structure import Model, Structure
+from autoguide_core.engine.estimators.score import ScoreFunction
+from autoguide_core.engine.structure import Model, Structure, is_enumerated, reason_of
+
+_Make = Callable[[Particles], Estimator]
 
 
 def make_estimator(
@@ -22,6 +38,9 @@ def make_estimator(
     analytic_kl: bool = False,
 ) -> tuple[Estimator, list[str]]:
     """Choose the estimator for a pair, in the present parameter store.
+
+    The estimator is tried once, with validation on; so is whether the pair broadcasts over
+    particles.
 
     Args:
         structure: The facts of the pair.
@@ -38,15 +57,75 @@ def make_estimator(
 
     Raises:
         Untraceable: If none fits; its ``reason`` says why.
+        FitError: If the sites that are marked for enumeration cannot be enumerated.
     """
-    if structure.enumerated:
-        raise Untraceable("sites are enumerated")
-    if structure.score_function:
-        raise Untraceable("draws carry no gradient")
-    draws, notes = Particles(model, guide, args, kwargs, particles), list[str]()
+    draws = Particles(model, guide, args, kwargs, structure.max_plate_nesting)
+    make, notes = _kind(draws, structure, analytic_kl=analytic_kl)
+    draws = replace(draws, count=particles, enumerated=bool(structure.enumerated))
     if particles > 1:
-        together = draws.vectorised(structure)
-        if together is None:
-            notes.append("the model does not broadcast over particles: they are drawn one by one")
-        draws = together or draws
-    return Pathwise(draws), notes
+        together = replace(draws, together=True)
+        try:
+            if _well_shaped(together):
+                _try(make(together))
+                return make(together), notes
+        except (RuntimeError, ValueError, IndexError, NotImplementedError):
+            pass
+        notes.append("the model does not broadcast over particles: they are drawn one by one")
+    try:
+        _try(make(draws))
+    except (ValueError, NotImplementedError) as error:
+        raise FitError(f"the ELBO of this pair cannot be estimated: {reason_of(error)}") from error
+    return make(draws), notes
+
+
+def _kind(draws: Particles, structure: Structure, *, analytic_kl: bool) -> tuple[_Make, list[str]]:
+    """The kind of estimator, and notes for the user."""
+    with torch.no_grad():
+        pair = next(draws.pairs())
+    without_draw = without_gradient(pair)
+    if structure.enumerated:
+        _check_enumeration(draws.guide, pair)
+        make: _Make = partial(Pathwise, bound=enumerated_bound)
+        obstacle = f"site {structure.enumerated[0]!r} is enumerated"
+    elif without_draw:
+        make = partial(ScoreFunction, downstream=trace_downstream(draws, without_draw))
+        obstacle = f"the draws of site {without_draw[0]!r} have no pathwise gradient"
+    elif analytic_kl:
+        return partial(Pathwise, bound=ClosedForm(sampled=entangled(draws))), []
+    else:
+        return Pathwise, []
+    return make, [f"analytic_kl has no effect: {obstacle}"] if analytic_kl else []
+
+
+def _check_enumeration(guide: Model, pair: Pair) -> None:
+    """Refuse the kinds of enumeration that are left to Pyro."""
+    if isinstance(poutine.unwrap(guide), Messenger):
+        raise Untraceable("a guide that is a messenger cannot enumerate sites")
+    for trace in (pair.guide, pair.model):
+        for name, site in trace.nodes.items():
+            if site["type"] != "sample" or not is_enumerated(site):
+                continue
+            if site["infer"]["enumerate"] != "parallel":
+                raise Untraceable(f"site {name!r} is enumerated one value after the other")
+            if name not in pair.guide and site["infer"].get("num_samples") is not None:
+                raise Untraceable(f"site {name!r} is drawn several times in the model")
+
+
+def _well_shaped(particles: Particles) -> bool:
+    """Whether all log densities of a run with validation on have the shapes of their plates."""
+    with _quiet():
+        return particles.well_shaped()
+
+
+def _try(estimator: Estimator) -> None:
+    """Make one estimate with validation on."""
+    with _quiet():
+        estimator(estimator.start())
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Validation, but no warnings and no gradients."""
+    with torch.no_grad(), pyro.validation_enabled(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

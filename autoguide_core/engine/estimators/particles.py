@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import pyro
-import torch
 from pyro import poutine
 from pyro.poutine import Trace
+from pyro.poutine.enum_messenger import EnumMessenger
+from pyro.poutine.util import prune_subsample_sites
 
-from autoguide_core.engine.structure import Model, Structure
+from autoguide_core.engine.structure import Model
 
 PARTICLE_PLATE = "num_particles_vectorized"
+Site: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A guide trace and the trace of the model that took its draws.
+    """One run of a guide, and the run of the model that took its draws.
 
     Attributes:
-        guide: The guide's trace.
-        model: The model's trace.
+        guide: The guide's trace, without minibatch sites.
+        model: The model's trace, without minibatch sites.
     """
 
     guide: Trace
     model: Trace
 
-    def guide_terms(self) -> Iterator[tuple[str, dict[str, Any]]]:
+    def guide_sites(self) -> Iterator[tuple[str, Site]]:
         """The sites whose log density is part of the guide's.
 
         A guide that runs the model meets the model's observations and factors too; they are none
@@ -39,7 +40,7 @@ class Pair:
             if site["type"] == "sample" and not (site["is_observed"] and name in self.model):
                 yield name, site
 
-    def model_terms(self) -> Iterator[tuple[str, dict[str, Any]]]:
+    def model_sites(self) -> Iterator[tuple[str, Site]]:
         """The sites whose log density is part of the model's."""
         for name, site in self.model.nodes.items():
             if site["type"] == "sample":
@@ -55,53 +56,55 @@ class Particles:
         guide: The guide.
         args: Positional arguments of both.
         kwargs: Keyword arguments of both.
+        depth: The pair's ``max_plate_nesting``.
         count: Draws per estimate.
-        plate_dim: The dim of a plate of particles, left of all other plates, by which one run
-            makes all draws; None for one run each.
+        together: Whether one run makes all draws, under a plate left of all others.
+        enumerated: Whether sites marked for it get all their values, each in a dim of its own,
+            left of all plates.
     """
 
     model: Model
     guide: Model
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+    depth: int
     count: int = 1
-    plate_dim: int | None = None
+    together: bool = False
+    enumerated: bool = False
 
     def pairs(self) -> Iterator[Pair]:
-        """One pair of runs for each particle, or one for all together."""
+        """One pair of runs for each particle, or one for all together; every site is scored."""
         model, guide = self.model, self.guide
-        if self.plate_dim is not None:
-            plate = pyro.plate(PARTICLE_PLATE, self.count, dim=self.plate_dim)
+        if self.together:
+            plate = pyro.plate(PARTICLE_PLATE, self.count, dim=-1 - self.depth)
             model, guide = plate(model), plate(guide)
-        for _ in range(1 if self.plate_dim is not None else self.count):
+        if self.enumerated:
+            guide = EnumMessenger(first_available_dim=-1 - self.depth - self.together)(guide)
+            model = EnumMessenger()(model)  # takes the dims that are left of the guide's
+        for _ in range(1 if self.together else self.count):
             guide_trace = poutine.trace(guide).get_trace(*self.args, **self.kwargs)
             replayed = poutine.replay(model, trace=guide_trace)
-            yield Pair(guide_trace, poutine.trace(replayed).get_trace(*self.args, **self.kwargs))
+            model_trace = poutine.trace(replayed).get_trace(*self.args, **self.kwargs)
+            pair = Pair(prune_subsample_sites(guide_trace), prune_subsample_sites(model_trace))
+            pair.guide.compute_score_parts()
+            pair.model.compute_log_prob()
+            yield pair
 
-    def vectorised(self, structure: Structure) -> Self | None:
-        """The same with a plate of particles, or None where the pair does not broadcast over it.
+    def well_shaped(self) -> bool:
+        """Whether every site's log density has only the dims that its plates explain."""
+        return all(
+            self._explained(site)
+            for pair in self.pairs()
+            for trace in (pair.guide, pair.model)
+            for site in trace.nodes.values()
+            if site["type"] == "sample"
+        )
 
-        Found by trying, with validation on: no error, and every site's log density has the shape
-        that its plates call for.
-        """
-        together = replace(self, plate_dim=-1 - structure.max_plate_nesting)
-        try:
-            with torch.no_grad(), pyro.validation_enabled(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                for pair in together.pairs():
-                    for trace in (pair.guide, pair.model):
-                        trace.compute_log_prob()
-                        if not all(_well_shaped(s) for s in trace.nodes.values()):
-                            return None
-        except (RuntimeError, ValueError, IndexError):
-            return None
-        return together
-
-
-def _well_shaped(site: Mapping[str, Any]) -> bool:
-    """Whether a site's log density has only the dimensions its plates explain."""
-    if site["type"] != "sample":
-        return True
-    shape = site["log_prob"].shape
-    sizes = {frame.dim: frame.size for frame in site["cond_indep_stack"] if frame.vectorized}
-    return all(shape[d] in (1, sizes.get(d, 1)) for d in range(-len(shape), 0))
+    def _explained(self, site: Site) -> bool:
+        shape = site["log_prob"].shape
+        sizes = {frame.dim: frame.size for frame in site["cond_indep_stack"] if frame.vectorized}
+        plates = min(len(shape), self.depth + self.together)
+        enumerated = shape[: len(shape) - plates]
+        return (self.enumerated or all(size == 1 for size in enumerated)) and all(
+            shape[d] in (1, sizes.get(d, 1)) for d in range(-plates, 0)
+        )

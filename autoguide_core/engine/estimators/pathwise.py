@@ -6,7 +6,7 @@ Source: Kingma and Welling, "Auto-encoding variational Bayes" (2014); Rezende, M
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -15,15 +15,26 @@ from autoguide_core.engine.estimators.estimate import Carry, Estimate
 from autoguide_core.engine.estimators.particles import Pair, Particles
 
 
+def sampled_bound(pair: Pair) -> Tensor:
+    """The log density of the model less that of the guide, at the draws, in nats; a scalar."""
+    log_p = sum(site["log_prob_sum"] for _, site in pair.model_sites())
+    log_q = sum(site["log_prob_sum"] for _, site in pair.guide_sites())
+    return torch.as_tensor(log_p - log_q)
+
+
 class Pathwise:
-    """The mean of log p - log q over the particles, which is differentiable as it stands.
+    """The mean of a bound over the particles, which is differentiable as it stands.
 
     Args:
         particles: Guide and model.
+        bound: The bound that one pair of runs gives, a scalar.
     """
 
-    def __init__(self, particles: Particles) -> None:
+    def __init__(
+        self, particles: Particles, bound: Callable[[Pair], Tensor] = sampled_bound
+    ) -> None:
         self._particles = particles
+        self._bound = bound
 
     def start(self) -> Carry:
         """Nothing goes from step to step."""
@@ -33,11 +44,3 @@ class Pathwise:
         """Estimate the bound; see `Estimator`."""
         elbo = sum(self._bound(pair) for pair in self._particles.pairs()) / self._particles.count
         return Estimate(elbo.detach(), elbo, {})
-
-    def _bound(self, pair: Pair) -> Tensor:
-        """The log density of the model less that of the guide, in nats; a scalar."""
-        pair.model.compute_log_prob()
-        pair.guide.compute_log_prob()
-        log_p = [site["log_prob_sum"] for _, site in pair.model_terms()]
-        log_q = [site["log_prob_sum"] for _, site in pair.guide_terms()]
-        return torch.as_tensor(sum(log_p) - sum(log_q))

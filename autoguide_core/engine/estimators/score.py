@@ -1,0 +1,121 @@
+"""The score-function gradient, for draws that are no smooth function of the parameters.
+
+The derivative of the log probability of each such draw is multiplied by the part of the bound that
+depends on the draw, less a baseline. All other draws have their pathwise gradient.
+
+Source: Williams, "Simple statistical gradient-following algorithms for connectionist reinforcement
+learning" (1992); Ranganath, Gerrish and Blei, "Black box variational inference" (2014).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from pyro.distributions.util import is_identically_zero
+from torch import Tensor
+
+from autoguide_core.engine.estimators.baselines import Baseline
+from autoguide_core.engine.estimators.downstream import Downstream
+from autoguide_core.engine.estimators.estimate import Carry, Estimate
+from autoguide_core.engine.estimators.particles import Pair, Particles
+from autoguide_core.engine.estimators.pathwise import sampled_bound
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """The draws of one site in all particles.
+
+    Attributes:
+        score: Log probabilities, differentiable; shape (P, ...).
+        cost: The part of the bound that depends on them, in nats, detached; shape (P, ...).
+        learned: A baseline of the user's own, shape (P, ...); or None.
+        baseline: The kind of baseline.
+    """
+
+    score: Tensor
+    cost: Tensor
+    learned: Tensor | None
+    baseline: Baseline
+
+
+class ScoreFunction:
+    """Pathwise gradients where there are any, and score functions for the other draws.
+
+    The carry holds the running average of the cost of each draw that has one, by site.
+
+    Args:
+        particles: Guide and model.
+        downstream: By site without a pathwise gradient, what depends on its draw.
+    """
+
+    def __init__(self, particles: Particles, downstream: Mapping[str, Downstream]) -> None:
+        self._particles = particles
+        self._downstream = downstream
+
+    def start(self) -> Carry:
+        """The costs of one run, so that the first steps have a baseline of the right size."""
+        with torch.no_grad():
+            draws = self._draws(list(self._particles.pairs()))
+        return {n: d.cost.mean(0) for n, d in draws.items() if d.baseline.beta is not None}
+
+    def __call__(self, carry: Mapping[str, Tensor]) -> Estimate:
+        """Estimate the bound; see `Estimator`."""
+        pairs = list(self._particles.pairs())
+        elbo = torch.as_tensor(sum(sampled_bound(pair) for pair in pairs))
+        surrogate = torch.as_tensor(sum(_smooth_part(pair) for pair in pairs))
+        carried: Carry = {}
+        for name, draws in self._draws(pairs).items():
+            average = carry[name] if draws.baseline.beta is not None else None
+            baseline = draws.baseline.value(draws.cost, draws.learned, average)
+            excess = draws.cost - baseline
+            surrogate = surrogate + (draws.score * excess.detach()).sum()
+            if draws.learned is not None:
+                surrogate = surrogate - (excess * excess).sum()
+            if average is not None:
+                carried[name] = draws.baseline.new_average(draws.cost, average)
+        count = self._particles.count
+        return Estimate(elbo.detach() / count, surrogate / count, carried)
+
+    def _draws(self, pairs: list[Pair]) -> dict[str, _Draws]:
+        found = {}
+        for name, downstream in self._downstream.items():
+            sites = [pair.guide.nodes[name] for pair in pairs]
+            scores = [torch.as_tensor(site["score_parts"].score_function) for site in sites]
+            costs = [
+                _padded(downstream.cost(pair, site).detach(), score.dim())
+                for pair, site, score in zip(pairs, sites, scores, strict=True)
+            ]
+            baselines = [Baseline.of(name, s["infer"], self._particles.count) for s in sites]
+            learned = [b.learned for b in baselines if b.learned is not None]
+            found[name] = _Draws(
+                self._by_particle(scores),
+                self._by_particle(costs),
+                self._by_particle(learned) if learned else None,
+                baselines[0],
+            )
+        return found
+
+    def _by_particle(self, runs: list[Tensor]) -> Tensor:
+        """One dim of particles at the left, which a run of all particles has already."""
+        return runs[0] if self._particles.together else torch.stack(runs)
+
+
+def _smooth_part(pair: Pair) -> Tensor:
+    """What of the bound is differentiated as it stands."""
+    log_p = sum(site["log_prob_sum"] for _, site in pair.model_sites())
+    return torch.as_tensor(log_p - sum(part.sum() for part in _entropy_terms(pair)))
+
+
+def _entropy_terms(pair: Pair) -> Iterator[Any]:
+    for _, site in pair.guide_sites():
+        part = site["score_parts"].entropy_term
+        if not is_identically_zero(part):
+            yield part
+
+
+def _padded(tensor: Tensor, dims: int) -> Tensor:
+    """A tensor with dims of size one at the left, so that it has as many as asked for."""
+    return tensor.reshape((1,) * (dims - tensor.dim()) + tensor.shape)

@@ -16,6 +16,7 @@ COMMANDS = {
     "emit": "emit",
     "fit": "compile_and_fit",
     "diff": "diff",
+    "cache": "cache",
     "explain": "explain",
     "schema": "schema",
     "new": "new",

@@ -35,6 +35,8 @@ a command takes a spec, it takes a `.ppl` file, an IR file (`.json`) or `-` for 
 | environment variable | effect |
 |---|---|
 | `NO_COLOR`, `FORCE_COLOR` | never or always print colours; by default a terminal gets them |
+| `PPLC_CACHE_DIR`, `PPLC_CACHE_SIZE` | where and how much [compiled code](../cache.md) is kept |
+| `PPLC_COMPILER` | the C++ compiler that fits are compiled with; `none`: no native code |
 | `PPLC_CRASH_REPORT` | a file to write a report to if pplc itself fails |
 | `PPLC_TRACEBACK` | show the Python traceback if pplc itself fails |
 """
@@ -71,14 +73,14 @@ def command_line_page() -> str:
     context = click.Context(pplc)
     commands = [pplc.get_command(context, name) for name in COMMANDS]
     sections = [
-        _section(name, command)
+        _section(f"pplc {name}", command)
         for name, command in zip(COMMANDS, commands, strict=True)
         if isinstance(command, Guarded)
     ]
     return _HEAD + "".join(sections) + _TAIL
 
 
-def _section(name: str, command: Guarded) -> str:
+def _section(name: str, command: Guarded, heading: str = "##") -> str:
     arguments = " ".join(
         str(parameter.metavar)
         for parameter in command.params
@@ -89,10 +91,16 @@ def _section(name: str, command: Guarded) -> str:
     if table:
         table = f"\n| option | effect |\n|---|---|\n{table}"
     examples = "\n".join(command.examples)
-    usage = " ".join(["pplc", name, *(["[OPTIONS]"] if options else []), arguments]).strip()
+    below = list(command.commands.items()) if isinstance(command, click.Group) else []
+    words = ["[OPTIONS]"] * bool(options) + ["[COMMAND]"] * bool(below)
+    usage = " ".join([name, *words, arguments]).strip()
     return (
-        f"\n## pplc {name}\n\n`{usage}`\n\n"
+        f"\n{heading} {name}\n\n`{usage}`\n\n"
         f"{inspect.cleandoc(command.help or '')}\n{table}\n```sh\n{examples}\n```\n"
+    ) + "".join(
+        _section(f"{name} {word}", one, f"{heading}#")
+        for word, one in below
+        if isinstance(one, Guarded)
     )
 
 

@@ -1,0 +1,1 @@
+"""From graphs of tensor operations to C++, and from there to steps that run natively."""

@@ -1,0 +1,128 @@
+"""A running compiler, and the files that it works on."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import weakref
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from autoguide_core.engine.native.cache import Cache
+from autoguide_core.engine.native.lock import Lock
+from autoguide_core.engine.native.toolchain import Toolchain, first_error, quiet_environment
+
+_GROUP = None if sys.platform == "win32" else 0
+"""The compiler and the programs that it starts form a group, so that all can be stopped."""
+
+_GRACE = 2.0
+"""Seconds that a compiler has for removing its own temporary files."""
+
+
+class Build:
+    """A running compiler, and its files.
+
+    Args:
+        cache: Where to compile.
+        key: How the library will be called.
+        source: The C++.
+        toolchain: The compiler.
+        lock: Held until the build is discarded.
+
+    Raises:
+        OSError: The source cannot be written, or the compiler not be started.
+    """
+
+    def __init__(
+        self, cache: Cache, key: str, source: str, toolchain: Toolchain, lock: Lock
+    ) -> None:
+        name = f".{os.getpid()}-{secrets.token_hex(4)}"
+        self.source = cache.path(key, f"{name}.cpp")
+        self.library = cache.path(key, f"{name}.so")
+        self._began = time.time()
+        # Not a pipe: that could fill up, and block the compiler.
+        self._messages = tempfile.TemporaryFile()  # noqa: SIM115
+        try:
+            self.source.write_text(source, encoding="utf-8")
+            self._process = subprocess.Popen(
+                toolchain.arguments(self.source, self.library, len(source.encode())),
+                stdin=subprocess.DEVNULL,
+                stdout=self._messages,
+                stderr=self._messages,
+                env=quiet_environment(),
+                process_group=_GROUP,
+            )
+        except OSError:
+            self._messages.close()
+            self.source.unlink(missing_ok=True)
+            lock.release()
+            raise
+        self.discard = weakref.finalize(
+            self,
+            _discard,
+            self._process,
+            self._messages,
+            (self.source, self.library),
+            lock,
+            os.getpid(),
+        )
+
+    def ended(self) -> bool:
+        """Tell whether the compiler has ended."""
+        return self._process.poll() is not None
+
+    def wait(self) -> None:
+        """Wait until the compiler has ended."""
+        self._process.wait()
+
+    def problem(self) -> str:
+        """Return why the compiler, which has ended, refused the source; empty if it did not."""
+        self._messages.seek(0)
+        output = self._messages.read().decode(errors="replace")
+        code = self._process.returncode
+        if code < 0:
+            return f"it was ended by signal {-code}"
+        return first_error(output) if code else ""
+
+    def seconds(self) -> float:
+        """Return how long it took until the library was written, however late one asks."""
+        return max(self.library.stat().st_mtime - self._began, 0.0)
+
+
+def _discard(
+    process: subprocess.Popen[bytes],
+    messages: IO[bytes],
+    files: Sequence[Path],
+    lock: Lock,
+    owner: int,
+) -> None:
+    """Stop a build if it still runs, and remove its files; in the process that began it only."""
+    if os.getpid() != owner:
+        return
+    if process.poll() is None:
+        _signal(process, signal.SIGTERM)
+        try:
+            process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    messages.close()
+    for file in files:
+        with suppress(OSError):
+            file.unlink()
+    lock.release()
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+    if sys.platform == "win32":
+        process.terminate()
+    else:
+        with suppress(OSError):  # it has just ended
+            os.killpg(process.pid, number)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import pyro.distributions as dist
 import torch
 from pyro import poutine
-from pyro.infer.mcmc.util import TraceEinsumEvaluator
-from pyro.infer.util import is_validation_enabled
 from pyro.poutine import Trace
 from pyro.poutine.messenger import Messenger
+from pyro.poutine.util import prune_subsample_sites
 
+from autoguide_core.engine.estimators.elimination import model_terms
+from autoguide_core.engine.estimators.particles import Pair
 from autoguide_core.engine.structure import Model, is_latent
 
 
@@ -60,11 +60,10 @@ def joint_trace(
     trace = poutine.trace(model).get_trace(*args, **kwargs)
     if depth is None:
         return trace, trace.log_prob_sum()
-    assert not is_validation_enabled(), "shapes under vmap cannot be validated"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        evaluator = TraceEinsumEvaluator(trace, has_enumerable_sites=True, max_plate_nesting=depth)
-        return trace, evaluator.log_prob(trace)
+    pair = Pair(guide=Trace(), model=prune_subsample_sites(trace))
+    pair.model.compute_log_prob()
+    pair.pack()
+    return trace, torch.as_tensor(sum(term.value.sum() for term in model_terms(pair)))
 
 
 class _Vectorisable(Messenger):

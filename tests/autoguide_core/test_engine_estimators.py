@@ -36,6 +36,7 @@ from autoguide_core import (
     init_to_value,
 )
 from autoguide_core.engine.estimators import Estimator, Untraceable, make_estimator
+from autoguide_core.engine.joint import joint_trace
 from autoguide_core.engine.structure import inspect, parameters
 
 Model = Callable[[], Any]
@@ -188,6 +189,7 @@ CASES = {
     "nested": Case(nested, AutoNormal, depth=2),
     "dependent": Case(nested, lambda _: dependent_guide, depth=2),
     "minibatches": Case(minibatches, AutoNormal),
+    "messenger": Case(minibatches, AutoNormalMessenger),
     "scaled and masked": Case(scaled_and_masked, AutoNormal),
     "parameter": Case(factor_and_parameter, AutoMultivariateNormal),
     "auxiliary": Case(factor_and_parameter, lambda _: auxiliary_guide),
@@ -305,6 +307,18 @@ def test_particles_are_drawn_one_by_one_where_the_model_does_not_broadcast() -> 
     assert "one by one" in notes[0]
     expected = seeded(lambda: pyros(oracle, model, guide))
     assert_close(seeded(lambda: estimated(estimator, {})), expected)
+
+
+@pytest.mark.usefixtures("_float64")
+def test_scales_stand_outside_of_sums_in_the_joint_density_too() -> None:
+    def model() -> None:
+        with poutine.scale(scale=2.0), pyro.plate("data", 6), poutine.mask(mask=data() > 0):
+            k = pyro.sample("k", dist.Bernoulli(0.3), infer={"enumerate": "parallel"})
+            pyro.sample("y", dist.Normal(k, 1.0), obs=data())
+
+    expected = -TraceEnum_ELBO(max_plate_nesting=1).loss(model, lambda: None)
+    with pyro.validation_enabled(False):
+        assert float(joint_trace(model, (), {}, 1)[1]) == pytest.approx(expected)
 
 
 # Divergences in closed form -----------------------------------------------------------------------

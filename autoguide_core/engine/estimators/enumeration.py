@@ -45,8 +45,7 @@ def enumerated_bound(pair: Pair) -> Tensor:
             depends on a site that is enumerated inside of it.
         NotImplementedError: If a sum over a model's site cannot be done inside of its plates.
     """
-    pair.guide.pack_tensors()
-    pair.model.pack_tensors(pair.guide.plate_to_symbol)
+    pair.pack()
     weights = _weights(pair)
     terms = list(model_terms(pair))
     for _, site in pair.guide_sites():

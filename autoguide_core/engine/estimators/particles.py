@@ -30,6 +30,11 @@ class Pair:
     guide: Trace
     model: Trace
 
+    def pack(self) -> None:
+        """Give the dims of all log densities letters; those of a plate are the same in both."""
+        self.guide.pack_tensors()
+        self.model.pack_tensors(self.guide.plate_to_symbol)
+
     def guide_sites(self) -> Iterator[tuple[str, Site]]:
         """The sites whose log density is part of the guide's.
 

@@ -1,0 +1,221 @@
+"""Nested loops as C++: dimensions merged, loads hoisted, sums kept in registers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from autoguide_core.engine.native.memory import Memory, fill_line, number_source
+from autoguide_core.engine.native.operations import C_TYPES
+from autoguide_core.engine.native.program import (
+    Compute,
+    Constant,
+    Gather,
+    Load,
+    Loops,
+    Operand,
+    Register,
+    Storage,
+    Write,
+    dense_strides,
+)
+
+_START = {
+    "+": "0",
+    "*": "1",
+    "max": "lowest<{0}>()",
+    "min": "highest<{0}>()",
+    "&&": "true",
+    "||": "false",
+}
+_ACCUMULATE = {
+    "=": "{0} = {1};",
+    "+": "{0} += {1};",
+    "*": "{0} *= {1};",
+    "max": "{0} = m_maximum({0}, {1});",
+    "min": "{0} = m_minimum({0}, {1});",
+    "&&": "{0} = {0} && {1};",
+    "||": "{0} = {0} || {1};",
+}
+
+
+def loops_source(loops: Loops, memory: Memory) -> list[str]:
+    """The body of the function that runs a kernel of loops."""
+    return _Nest(loops, memory).lines()
+
+
+class _Nest:
+    def __init__(self, loops: Loops, memory: Memory) -> None:
+        self._memory = memory
+        self._body = loops.body
+        self._domain = loops.domain
+        self._merged = _merge(loops, memory)
+        self._sizes = [size for size, _ in self._merged]
+        depth = len(self._merged)
+        self._starts: list[list[str]] = [[] for _ in range(depth + 1)]
+        self._ends: list[list[str]] = [[] for _ in range(depth + 1)]
+        self._sums: dict[str, list[str]] = {}
+        self._pointers: dict[Storage, str] = {}
+        self._fills: list[str] = []
+        self._names: dict[object, str] = {}
+        self._simd = True
+
+    def lines(self) -> list[str]:
+        depth = len(self._merged)
+        for statement in self._body:
+            if isinstance(statement, Compute):
+                self._compute(statement)
+            else:
+                self._write(statement)
+        lines = [f"{self._declaration(s)}" for s in self._pointers]
+        lines += self._fills
+        for level in range(depth):
+            lines += self._starts[level]
+            if level == depth - 1 and self._simd:
+                clauses = [f" reduction({sign}:{', '.join(v)})" for sign, v in self._sums.items()]
+                lines.append(f"#pragma omp simd{''.join(clauses)}")
+            index, size = f"i{level}", self._sizes[level]
+            lines.append(f"for (int64_t {index} = 0; {index} < {size}; ++{index}) {{")
+        lines += self._starts[depth] + self._ends[depth]
+        for level in reversed(range(depth)):
+            lines.append("}")
+            lines += self._ends[level]
+        return lines
+
+    def _compute(self, statement: Compute) -> None:
+        target = statement.target
+        kind = C_TYPES[target.dtype]
+        operands = [
+            self._operand(operand, dtype)
+            for operand, dtype in zip(statement.operands, statement.types, strict=True)
+        ]
+        value = statement.expression.format(*operands)
+        self._innermost(f"const {kind} {target.name} = {kind}({value});")
+        if target.stored:
+            at = self._index(dense_strides(self._domain), 0)
+            self._ends_innermost(f"{self._base(target)}[{at}] = {target.name};")
+
+    def _write(self, statement: Write) -> None:
+        target, kind = statement.target, C_TYPES[statement.target.dtype]
+        value = self._operand(statement.operand, target.dtype)
+        strides = self._strides(statement.strides)
+        kept = 1 + max((d for d, s in enumerate(strides) if s), default=-1)
+        depth = len(strides)
+        at = self._index(statement.strides, statement.offset, statement.gathers)
+        place = f"{self._base(target)}[{at}]"
+        rule = _ACCUMULATE[statement.sign]
+        if statement.gathers:
+            if target.fill is not None:
+                self._fills.append(fill_line(self._base(target), target, target.fill))
+            self._simd = False
+            self._ends_innermost(rule.format(place, value))
+            return
+        if statement.sign == "=":
+            self._ends_innermost(rule.format(place, value))
+            return
+        start = _START[statement.sign].format(kind)
+        partial = any(s == 0 for s in strides[:kept])
+        if partial:
+            pointer = self._base(target)
+            self._fills.append(
+                f"for (int64_t i = 0; i < {target.size}; ++i) {pointer}[i] = {start};"
+            )
+        if kept == depth:
+            self._ends_innermost(rule.format(place, value))
+            return
+        name = f"sum_{target.name}"
+        self._starts[kept].append(f"{kind} {name} = {start};")
+        self._sums.setdefault(statement.sign, []).append(name)
+        self._ends_innermost(rule.format(name, value))
+        self._ends[kept].append((rule if partial else "{0} = {1};").format(place, name))
+
+    def _operand(self, operand: Operand, dtype: torch.dtype) -> str:
+        kind = C_TYPES[dtype]
+        match operand:
+            case Constant(value):
+                return number_source(value, kind)
+            case Register(storage):
+                return storage.name if storage.dtype == dtype else f"{kind}({storage.name})"
+            case Load():
+                name = self._load(operand)
+                return name if operand.storage.dtype == dtype else f"{kind}({name})"
+
+    def _load(self, load: Load) -> str:
+        """The variable that holds a loaded element, declared at the outermost loop it can be."""
+        if load not in self._names:
+            name = f"x{len(self._names)}"
+            self._names[load] = name
+            kind = C_TYPES[load.storage.dtype]
+            at = self._index(load.strides, load.offset, load.gathers)
+            line = f"const {kind} {name} = {self._base(load.storage)}[{at}];"
+            strides = self._strides(load.strides)
+            level = 1 + max((d for d, s in enumerate(strides) if s), default=-1)
+            self._starts[len(strides) if load.gathers else level].append(line)
+        return self._names[load]
+
+    def _index(self, strides: Sequence[int], offset: int, gathers: Sequence[Gather] = ()) -> str:
+        terms = [f"i{d} * {s}" for d, s in enumerate(self._strides(strides)) if s]
+        for gather in gathers:
+            index = self._operand(gather.index, torch.int64)
+            wrapped = f"({index} < 0 ? {index} + {gather.size} : {index})"
+            terms.append(f"{wrapped} * {gather.stride}")
+        if offset or not terms:
+            terms.append(str(offset))
+        return " + ".join(terms)
+
+    def _strides(self, strides: Sequence[int]) -> list[int]:
+        """Strides for the merged loops: that of the last dimension of each."""
+        return [strides[last] for _, last in self._merged]
+
+    def _base(self, storage: Storage) -> str:
+        place = self._memory.place(storage)
+        return self._pointers.setdefault(place, f"p_{place.name}")
+
+    def _declaration(self, storage: Storage) -> str:
+        constant = "" if storage.role in ("scratch", "state") else "const "
+        kind = C_TYPES[storage.dtype]
+        name = self._pointers[storage]
+        return f"{constant}{kind}* __restrict const {name} = {self._memory.pointer(storage)};"
+
+    def _innermost(self, line: str) -> None:
+        self._starts[len(self._merged)].append(line)
+
+    def _ends_innermost(self, line: str) -> None:
+        self._ends[len(self._merged)].append(line)
+
+
+def _merge(loops: Loops, memory: Memory) -> list[tuple[int, int]]:
+    """Merge neighbouring dimensions that every access walks through as one.
+
+    Returns:
+        For each loop its length, and the last of the dimensions that it stands for.
+    """
+    accesses = set(_accesses(loops))
+    merged: list[tuple[int, int]] = []
+    for d, size in enumerate(loops.domain):
+        if merged and all(s[d - 1] == s[d] * size for s in accesses):
+            merged[-1] = (merged[-1][0] * size, d)
+        else:
+            merged.append((size, d))
+    return merged
+
+
+def _accesses(loops: Loops) -> Iterator[tuple[int, ...]]:
+    def of(operand: Operand) -> Iterator[tuple[int, ...]]:
+        if isinstance(operand, Load):
+            yield operand.strides
+            for gather in operand.gathers:
+                yield from of(gather.index)
+
+    for statement in loops.body:
+        if isinstance(statement, Compute):
+            if statement.target.stored:
+                yield dense_strides(loops.domain)
+            for operand in statement.operands:
+                yield from of(operand)
+        else:
+            yield statement.strides
+            yield from of(statement.operand)
+            for gather in statement.gathers:
+                yield from of(gather.index)

@@ -1,0 +1,198 @@
+"""Where the storages of a program lie: given by the caller, or at a place in one scratch block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autoguide_core.engine.native.operations import C_TYPES
+from autoguide_core.engine.native.program import (
+    Compute,
+    Foreign,
+    Load,
+    Loops,
+    Number,
+    Product,
+    Program,
+    Ref,
+    Scan,
+    Storage,
+    Write,
+    dense_strides,
+    loads,
+)
+
+_ALIGNMENT = 64
+"""Bytes of a cache line, and of the widest vector register."""
+
+
+class Memory:
+    """The places of a program's storages.
+
+    The new value of a state tensor is written over the old one where nothing reads the old one
+    any more.
+
+    Args:
+        program: The program.
+
+    Attributes:
+        bytes: Size of the scratch block.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._aliases = _written_in_place(program)
+        self._offsets: dict[Storage, int] = {}
+        self.bytes = 0
+        for storage in program.storages:
+            if storage.role == "scratch" and storage.stored and storage not in self._aliases:
+                self._offsets[storage] = self.bytes
+                size = storage.size * storage.dtype.itemsize
+                self.bytes += -(-size // _ALIGNMENT) * _ALIGNMENT
+
+    def place(self, storage: Storage) -> Storage:
+        """The storage whose memory this one uses: another's, or its own."""
+        return self._aliases.get(storage, storage)
+
+    def offset(self, storage: Storage) -> int:
+        """Bytes from the start of the scratch block."""
+        return self._offsets[storage]
+
+    def pointer(self, storage: Storage) -> str:
+        """A C++ expression for the address of the first element."""
+        storage = self.place(storage)
+        if storage.role == "scratch":
+            kind = C_TYPES[storage.dtype]
+            return f"reinterpret_cast<{kind}*>(f.scratch + {self._offsets[storage]})"
+        return f"f.{storage.name}"
+
+    def element(self, ref: Ref, index: str) -> str:
+        """A C++ expression for an element of a tensor; ``index`` leaves out the offset."""
+        if ref.storage is None:
+            assert ref.literal is not None
+            return number_source(ref.literal, C_TYPES[ref.dtype])
+        return f"({self.pointer(ref.storage)})[{ref.offset} + {index}]"
+
+    def frame_source(self) -> str:
+        """The struct that holds what comes from outside."""
+        members = [f"  {_member_type(s)} {s.name};" for s in self._given()]
+        return "\n".join(["struct Frame {", "  char* scratch;", *members, "};"])
+
+    def given_source(self) -> str:
+        """The struct's values, out of the arguments of the entry point."""
+        counts = {"state": 0, "noise": 0, "constant": 0}
+        values = []
+        for storage in self._given():
+            kind = _member_type(storage)
+            if storage.role == "row":
+                values.append(f"static_cast<{kind}>(rows)")
+                continue
+            array = "constants" if storage.role == "constant" else storage.role
+            values.append(f"static_cast<{kind}>({array}[{counts[storage.role]}])")
+            counts[storage.role] += 1
+        return ", ".join(values)
+
+    def advance_lines(self) -> Iterator[str]:
+        """From the noise and numbers of one step to those of the next."""
+        for storage in self._given():
+            if storage.role in ("noise", "row"):
+                yield f"f.{storage.name} += {storage.size};"
+
+    def fill_lines(self) -> Iterator[str]:
+        """Fill, once, what is written in the same part at each step."""
+        scattered = {
+            statement.target
+            for kernel in self._program.kernels
+            if isinstance(kernel, Loops)
+            for statement in kernel.body
+            if isinstance(statement, Write) and (statement.gathers or statement.sign != "=")
+        }
+        for storage in self._offsets:
+            if storage.fill is not None and storage not in scattered:
+                yield fill_line(self.pointer(storage), storage, storage.fill)
+
+    def _given(self) -> list[Storage]:
+        return [s for s in self._program.storages if s.role != "scratch"]
+
+
+def fill_line(pointer: str, storage: Storage, value: Number) -> str:
+    """A loop that fills a storage."""
+    number = number_source(value, C_TYPES[storage.dtype])
+    return f"for (int64_t i = 0; i < {storage.size}; ++i) ({pointer})[i] = {number};"
+
+
+def number_source(value: Number, kind: str) -> str:
+    """A C++ literal."""
+    if isinstance(value, bool) or kind == "bool":
+        return f"{kind}({'1' if value else '0'})"
+    if isinstance(value, float):
+        if value != value:
+            return f"std::numeric_limits<{kind}>::quiet_NaN()"
+        if value in (float("inf"), float("-inf")):
+            return f"{'-' if value < 0 else ''}std::numeric_limits<{kind}>::infinity()"
+    return f"{kind}({value!r})"
+
+
+def _member_type(storage: Storage) -> str:
+    constant = "" if storage.role == "state" else "const "
+    return f"{constant}{C_TYPES[storage.dtype]}*"
+
+
+def _written_in_place(program: Program) -> dict[Storage, Storage]:
+    """Which scratch storages may lie where a state tensor lies: new value to old one."""
+    last_read = _last_reads(program)
+    aliases: dict[Storage, Storage] = {}
+    for old, new in zip(program.of_role("state"), program.results, strict=False):
+        storage = new.storage
+        if (
+            storage is not None
+            and storage.role == "scratch"
+            and storage.local
+            and storage not in aliases
+            and (storage.dtype, storage.size) == (old.dtype, old.size)
+            and (new.offset, new.strides) == (0, dense_strides(new.shape))
+            and last_read.get(old, -1) <= storage.kernel
+        ):
+            aliases[storage] = old
+    return aliases
+
+
+def _last_reads(program: Program) -> dict[Storage, float]:
+    """The last kernel that reads each storage; half a kernel later where it reads out of order."""
+    last: dict[Storage, float] = {}
+
+    def read(storage: Storage | None, when: float) -> None:
+        if storage is not None:
+            last[storage] = max(last.get(storage, -1.0), when)
+
+    for number, kernel in enumerate(program.kernels):
+        match kernel:
+            case Loops():
+                for statement in kernel.body:
+                    for load in _loads_of(statement):
+                        in_order = (
+                            not load.gathers
+                            and load.offset == 0
+                            and load.strides == dense_strides(kernel.domain)
+                        )
+                        read(load.storage, number if in_order else number + 0.5)
+            case Product():
+                read(kernel.left.storage, number + 0.5)
+                read(kernel.right.storage, number + 0.5)
+            case Scan():
+                read(kernel.source.storage, number + 0.5)
+            case Foreign():
+                for storage in kernel.reads:
+                    read(storage, number + 0.5)
+    for ref in program.results:
+        if ref.storage is not None and ref.storage.role == "state":
+            read(ref.storage, len(program.kernels))
+    return last
+
+
+def _loads_of(statement: Compute | Write) -> Iterator[Load]:
+    operands = statement.operands if isinstance(statement, Compute) else (statement.operand,)
+    for operand in operands:
+        yield from loads(operand)
+    if isinstance(statement, Write):
+        for gather in statement.gathers:
+            yield from loads(gather.index)

@@ -1,0 +1,104 @@
+// Mathematics that the generated code calls, for float and double alike.
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+// glibc carries vectorised versions of these; declaring that lets loops over them be vectorised
+// without -ffast-math, which would give up NaN and infinity.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__GLIBC__)
+#if __GLIBC_PREREQ(2, 35)
+#define SIMD __attribute__((simd("notinbranch")))
+extern "C" {
+SIMD float expf(float) noexcept; SIMD double exp(double) noexcept;
+SIMD float logf(float) noexcept; SIMD double log(double) noexcept;
+SIMD float log1pf(float) noexcept; SIMD double log1p(double) noexcept;
+SIMD float expm1f(float) noexcept; SIMD double expm1(double) noexcept;
+SIMD float exp2f(float) noexcept; SIMD double exp2(double) noexcept;
+SIMD float log2f(float) noexcept; SIMD double log2(double) noexcept;
+SIMD float log10f(float) noexcept; SIMD double log10(double) noexcept;
+SIMD float sinf(float) noexcept; SIMD double sin(double) noexcept;
+SIMD float cosf(float) noexcept; SIMD double cos(double) noexcept;
+SIMD float tanf(float) noexcept; SIMD double tan(double) noexcept;
+SIMD float tanhf(float) noexcept; SIMD double tanh(double) noexcept;
+SIMD float sinhf(float) noexcept; SIMD double sinh(double) noexcept;
+SIMD float coshf(float) noexcept; SIMD double cosh(double) noexcept;
+SIMD float atanf(float) noexcept; SIMD double atan(double) noexcept;
+SIMD float erff(float) noexcept; SIMD double erf(double) noexcept;
+SIMD float erfcf(float) noexcept; SIMD double erfc(double) noexcept;
+SIMD float powf(float, float) noexcept; SIMD double pow(double, double) noexcept;
+}
+#endif
+#endif
+
+#define UNARY(name)                                             \
+  static inline float m_##name(float x) { return ::name##f(x); } \
+  static inline double m_##name(double x) { return ::name(x); }
+UNARY(sqrt) UNARY(exp) UNARY(exp2) UNARY(expm1) UNARY(log) UNARY(log1p) UNARY(log2) UNARY(log10)
+UNARY(sin) UNARY(cos) UNARY(tan) UNARY(asin) UNARY(acos) UNARY(atan) UNARY(sinh) UNARY(cosh)
+UNARY(tanh) UNARY(asinh) UNARY(acosh) UNARY(atanh) UNARY(erf) UNARY(erfc) UNARY(lgamma)
+UNARY(floor) UNARY(ceil) UNARY(trunc)
+#undef UNARY
+static inline float m_round(float x) { return ::nearbyintf(x); }
+static inline double m_round(double x) { return ::nearbyint(x); }
+
+static inline float m_pow(float x, float y) { return ::powf(x, y); }
+static inline double m_pow(double x, double y) { return ::pow(x, y); }
+static inline int64_t m_pow(int64_t x, int64_t y) {
+  int64_t result = 1;
+  for (; y > 0; y >>= 1, x *= x)
+    if (y & 1) result *= x;
+  return result;
+}
+static inline float m_atan2(float x, float y) { return ::atan2f(x, y); }
+static inline double m_atan2(double x, double y) { return ::atan2(x, y); }
+static inline float m_fmod(float x, float y) { return ::fmodf(x, y); }
+static inline double m_fmod(double x, double y) { return ::fmod(x, y); }
+static inline int64_t m_fmod(int64_t x, int64_t y) { return x % y; }
+template <class T> static inline T m_remainder(T x, T y) {
+  T rest = m_fmod(x, y);
+  return rest != 0 && ((rest < 0) != (y < 0)) ? T(rest + y) : rest;
+}
+
+static inline bool m_not(bool x) { return !x; }
+template <class T> static inline T m_not(T x) { return ~x; }
+template <class T> static inline T m_abs(T x) { return x < 0 ? T(-x) : x; }
+template <class T> static inline T m_sign(T x) { return T((x > 0) - (x < 0)); }
+template <class T> static inline T m_square(T x) { return x * x; }
+template <class T> static inline T m_rsqrt(T x) { return 1 / m_sqrt(x); }
+template <class T> static inline T m_sigmoid(T x) { return 1 / (1 + m_exp(-x)); }
+template <class T> static inline bool m_isnan(T x) { return x != x; }
+template <class T> static inline bool m_isinf(T x) {
+  return x == std::numeric_limits<T>::infinity() || x == -std::numeric_limits<T>::infinity();
+}
+// NaN goes through both, as in torch.
+template <class T> static inline T m_maximum(T x, T y) { return (x > y || x != x) ? x : y; }
+template <class T> static inline T m_minimum(T x, T y) { return (x < y || x != x) ? x : y; }
+
+// The logarithmic derivative of the gamma function: recurrence up to 6, then Stirling's series
+// (Abramowitz and Stegun 6.3.5, 6.3.18); reflection below zero (6.3.7).
+static inline double m_digamma(double x) {
+  double reflected = 0;
+  if (x <= 0) {
+    if (x == ::floor(x)) return x == 0 ? -std::copysign(INFINITY, x) : NAN;
+    reflected = -M_PI / ::tan(M_PI * (x - ::floor(x)));
+    x = 1 - x;
+  }
+  double below = 0;
+  while (x < 10) below -= 1 / x, x += 1;
+  const double y = 1 / (x * x);
+  const double series = y * (1.0 / 12 - y * (1.0 / 120 - y * (1.0 / 252 - y * (1.0 / 240
+      - y * (1.0 / 132 - y * (691.0 / 32760 - y / 12))))));
+  return reflected + below + ::log(x) - 0.5 / x - series;
+}
+static inline float m_digamma(float x) { return float(m_digamma(double(x))); }
+
+// Where a running maximum and minimum start.
+template <class T> static constexpr T lowest() {
+  using limits = std::numeric_limits<T>;
+  return limits::has_infinity ? T(-limits::infinity()) : limits::lowest();
+}
+template <class T> static constexpr T highest() {
+  using limits = std::numeric_limits<T>;
+  return limits::has_infinity ? limits::infinity() : limits::max();
+}

@@ -1,0 +1,142 @@
+"""Running the compiled steps: pointers in, thousands of steps, numbers out."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils import _pytree
+
+from autoguide_core.engine.native.lowering import ForeignCall
+from autoguide_core.engine.native.memory import Memory
+from autoguide_core.engine.native.program import Program, Ref, Storage
+
+_FOREIGN = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int32)
+
+
+class NativeRunner:
+    """Runs blocks of steps as native code.
+
+    Args:
+        library: The compiled program.
+        program: The program.
+        memory: Where its storages lie.
+        constants: The tensors of its constants.
+        foreign: The operations that torch runs.
+        state: The state that steps will change, in the order of the program's state storages;
+            its tensors are written in place and must stay where they are.
+    """
+
+    name = "native"
+
+    def __init__(
+        self,
+        library: Path,
+        program: Program,
+        memory: Memory,
+        constants: Sequence[torch.Tensor],
+        foreign: Sequence[ForeignCall],
+        state: Mapping[str, torch.Tensor],
+    ) -> None:
+        self._entry = ctypes.CDLL(str(library)).run
+        self._entry.restype = ctypes.c_int64
+        self._noise = program.of_role("noise")
+        self._state = dict(state)
+        self._constants = list(constants)
+        self._scratch = torch.zeros(max(memory.bytes, 1), dtype=torch.uint8)
+        self._places = self._tensors_of(program, memory)
+        self._failure: BaseException | None = None
+        calls = [self._bound(call) for call in foreign]
+        self._foreign = _FOREIGN(lambda index: self._call(calls[index]))
+
+    def run(
+        self, state: Mapping[str, torch.Tensor], noise: Sequence[torch.Tensor], rows: torch.Tensor
+    ) -> torch.Tensor:
+        """Run a block of steps, changing the state in place.
+
+        Args:
+            state: The very tensors that the runner was made with.
+            noise: For each draw of a step a tensor (K, *shape).
+            rows: The steps' numbers, shape (K, H).
+
+        Returns:
+            The result of each step, float64 (K,); NaN from the step on whose result was not
+            finite, where the run stops.
+        """
+        if any(tensor is not self._state[name] for name, tensor in state.items()):
+            raise ValueError("the state's tensors are others than those the runner was made with")
+        blocks = [_dense(one) for one in noise]
+        rows = _dense(rows)
+        results = torch.full((len(rows),), torch.nan, dtype=torch.float64)
+        self._entry(
+            ctypes.c_int64(len(rows)),
+            _pointers(list(self._state.values())),
+            _pointers(blocks),
+            ctypes.c_void_p(rows.data_ptr()),
+            _pointers(self._constants),
+            ctypes.c_void_p(self._scratch.data_ptr()),
+            ctypes.c_void_p(results.data_ptr()),
+            self._foreign,
+        )
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        return results
+
+    def _tensors_of(self, program: Program, memory: Memory) -> dict[Storage, torch.Tensor]:
+        """A flat tensor over the memory of each storage that has a fixed place."""
+        places: dict[Storage, torch.Tensor] = {}
+        given = zip(program.of_role("state"), self._state.values(), strict=True)
+        places.update((storage, tensor.view(-1)) for storage, tensor in given)
+        for storage, tensor in zip(program.of_role("constant"), self._constants, strict=True):
+            places[storage] = tensor
+        for storage in program.storages:
+            place = memory.place(storage)
+            if storage.role == "scratch" and place.role == "state":
+                places[storage] = places[place]
+            elif storage.role == "scratch" and storage.stored:
+                start = memory.offset(storage)
+                size = storage.size * storage.dtype.itemsize
+                places[storage] = self._scratch[start : start + size].view(storage.dtype)
+        return places
+
+    def _bound(self, call: ForeignCall) -> Callable[[], None]:
+        """An operation with tensors in the places of its references."""
+        args, kwargs = _pytree.tree_map_only(
+            Ref, self._tensor, (call.args, call.kwargs), is_leaf=lambda v: isinstance(v, Ref)
+        )
+        targets = [self._tensor(target) for target in call.targets]
+
+        def run() -> None:
+            values = call.operation(*args, **kwargs)
+            values = values if isinstance(values, (tuple, list)) else [values]
+            for target, value in zip(targets, values, strict=True):
+                target.copy_(value)
+
+        return run
+
+    def _tensor(self, ref: Ref) -> torch.Tensor:
+        assert ref.storage is not None
+        base = self._places[ref.storage]
+        return base.as_strided(ref.shape, ref.strides, base.storage_offset() + ref.offset)
+
+    def _call(self, operation: Callable[[], None]) -> int:
+        """Run a foreign operation; an error must not pass through the C++ code."""
+        try:
+            with torch.no_grad():
+                operation()
+        except BaseException as error:
+            self._failure = error
+            return 1
+        return 0
+
+
+def _dense(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.contiguous()
+
+
+def _pointers(tensors: Sequence[torch.Tensor]) -> Any:
+    return (ctypes.c_void_p * max(len(tensors), 1))(*(t.data_ptr() for t in tensors))

@@ -1,0 +1,105 @@
+"""The program as C++: a function per kernel, and one that runs them all, step after step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+
+from autoguide_core.engine.native.loops import loops_source
+from autoguide_core.engine.native.memory import Memory
+from autoguide_core.engine.native.operations import C_TYPES
+from autoguide_core.engine.native.products import product_source, scan_source
+from autoguide_core.engine.native.program import (
+    Foreign,
+    Kernel,
+    Loops,
+    Product,
+    Program,
+    Ref,
+    Scan,
+    dense_strides,
+)
+
+_ENTRY = """
+// Runs `count` steps. Returns how many were finished: fewer where the result stopped being finite
+// or a foreign operation failed.
+extern "C" int64_t run(int64_t count, void* const* state, void* const* noise, const void* rows,
+                       void* const* constants, char* scratch, double* results,
+                       int32_t (*foreign)(int32_t)) {{
+  Frame f{{scratch, {given}}};
+{fills}
+  for (int64_t step = 0; step < count; ++step) {{
+{calls}
+{results}
+    if (!(results[step] - results[step] == 0)) return step;
+{advances}
+  }}
+  return count;
+}}
+"""
+
+
+def program_source(program: Program, memory: Memory) -> str:
+    """Write a program as C++.
+
+    Args:
+        program: The program.
+        memory: Where its storages lie.
+
+    Returns:
+        A whole source file with one entry point, ``run``.
+    """
+    prelude = resources.files(__package__).joinpath("prelude.h").read_text()
+    parts = [prelude, memory.frame_source()]
+    calls = []
+    for number, kernel in enumerate(program.kernels):
+        if isinstance(kernel, Foreign):
+            calls.append(f"    if (foreign({kernel.index})) return step;")
+            continue
+        body = "\n".join(f"  {line}" for line in _kernel_lines(kernel, memory))
+        parts.append(f"static void kernel_{number}(const Frame& f) {{\n{body}\n}}")
+        calls.append(f"    kernel_{number}(f);")
+    parts.append(
+        _ENTRY.format(
+            given=memory.given_source(),
+            fills="\n".join(f"  {line}" for line in memory.fill_lines()),
+            calls="\n".join(calls),
+            results="\n".join(f"    {line}" for line in _result_lines(program, memory)),
+            advances="\n".join(f"    {line}" for line in memory.advance_lines()),
+        )
+    )
+    return "\n\n".join(parts)
+
+
+def _kernel_lines(kernel: Kernel, memory: Memory) -> Iterator[str]:
+    match kernel:
+        case Loops():
+            yield from loops_source(kernel, memory)
+        case Product():
+            yield from product_source(kernel, memory)
+        case Scan():
+            yield from scan_source(kernel, memory)
+
+
+def _result_lines(program: Program, memory: Memory) -> Iterator[str]:
+    """Copy the new state over the old, where it was not written in its place already."""
+    *new_state, output = program.results
+    for old, new in zip(program.of_role("state"), new_state, strict=True):
+        if new.storage is None or memory.place(new.storage) != memory.place(old):
+            yield from _copy_lines(memory.pointer(old), new, memory)
+    yield f"results[step] = double({memory.element(output, '0')});"
+
+
+def _copy_lines(target: str, new: Ref, memory: Memory) -> Iterator[str]:
+    kind = C_TYPES[new.dtype]
+    if new.storage is not None and new.strides == dense_strides(new.shape):
+        source = f"{memory.pointer(new.storage)} + {new.offset}"
+        yield f"std::memcpy({target}, {source}, {new.numel} * sizeof({kind}));"
+        return
+    indices = [f"i{d}" for d in range(len(new.shape))]
+    dense = dense_strides(new.shape)
+    for index, size in zip(indices, new.shape, strict=True):
+        yield f"for (int64_t {index} = 0; {index} < {size}; ++{index})"
+    to = " + ".join(["0", *(f"{i} * {s}" for i, s in zip(indices, dense, strict=True))])
+    at = " + ".join(["0", *(f"{i} * {s}" for i, s in zip(indices, new.strides, strict=True))])
+    yield f"  {target}[{to}] = {memory.element(new, at)};"

@@ -1,0 +1,94 @@
+"""From the graph of a step to a runner: lowered now, compiled in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from autoguide_core.engine.native.compilation import Compilation
+from autoguide_core.engine.native.errors import NativeUnavailable
+from autoguide_core.engine.native.lowering import Lowering
+from autoguide_core.engine.native.memory import Memory
+from autoguide_core.engine.native.program import Role
+from autoguide_core.engine.native.runner import NativeRunner
+from autoguide_core.engine.native.source import program_source
+from autoguide_core.engine.stepping.step_graph import StepGraph
+
+
+class PendingNative:
+    """A native runner on its way.
+
+    Args:
+        lowering: The lowered graph.
+        state: The state that the runner will change in place.
+        title: What the cache calls the code.
+    """
+
+    def __init__(self, lowering: Lowering, state: Mapping[str, torch.Tensor], title: str) -> None:
+        self._lowering = lowering
+        self._state = state
+        self._program = lowering.run()
+        self._memory = Memory(self._program)
+        source = program_source(self._program, self._memory)
+        self._compilation = Compilation.start(source, title)
+
+    @property
+    def note(self) -> str:
+        """What a user should know of the compilation, if anything."""
+        return self._compilation.note
+
+    def ready(self) -> bool:
+        """Whether ``runner`` would answer at once."""
+        return self._compilation.done()
+
+    def runner(self) -> NativeRunner:
+        """Wait for the runner.
+
+        Raises:
+            NativeUnavailable: If the compiler failed.
+        """
+        return NativeRunner(
+            self._compilation.result(),
+            self._program,
+            self._memory,
+            self._lowering.constants,
+            self._lowering.foreign,
+            self._state,
+        )
+
+    def cancel(self) -> None:
+        """Stop the compiler."""
+        self._compilation.cancel()
+
+
+def start_native(
+    step_graph: StepGraph,
+    state: Mapping[str, torch.Tensor],
+    noise: Sequence[torch.Tensor],
+    row: torch.Tensor,
+    title: str,
+) -> PendingNative:
+    """Lower the graph of a step to C++ and start to compile it.
+
+    Args:
+        step_graph: The graph.
+        state: The state that the steps will change in place.
+        noise: The draws of one step.
+        row: The numbers of one step.
+        title: What the cache calls the code.
+
+    Returns:
+        The runner to be.
+
+    Raises:
+        NativeUnavailable: If there is no compiler, or the graph cannot be lowered.
+    """
+    roles: list[Role] = ["state" for _ in step_graph.state_names]
+    roles += ["noise" for _ in noise]
+    roles.append("row")
+    ordered = {name: state[name] for name in step_graph.state_names}
+    if any(tensor.device.type != "cpu" for tensor in ordered.values()):
+        raise NativeUnavailable("the tensors are not on the CPU")
+    example = [*ordered.values(), *noise, row]
+    return PendingNative(Lowering(step_graph.graph, example, roles), ordered, title)

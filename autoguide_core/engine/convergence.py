@@ -44,17 +44,30 @@ class Drift:
         self.ratio = 0.0
         self.name: str | None = None
 
-    def update(self, step: int, rate: float) -> None:
-        """Take note of a step made at learning rate ``rate``."""
+    @property
+    def stops(self) -> tuple[int, int]:
+        """The steps (from 0) after which ``update`` must be called."""
+        return self._first, self._last
+
+    def update(self, step: int, path: float) -> None:
+        """Take note of the steps up to ``step``.
+
+        Args:
+            step: The last step made, from 0.
+            path: Sum of the learning rates of the steps since the last call.
+        """
         if step == self._first:
             self._start = {n: p.detach().clone() for n, p in self._parameters.items()}
-        elif self._first < step < self._last:
-            self._path += rate
-        elif step == self._last and self._path > 0.0:
-            for name, start in self._start.items():
-                moved = float((self._parameters[name].detach() - start).abs().max())
-                if moved / self._path > self.ratio:
-                    self.ratio, self.name = moved / self._path, name
+        elif self._first < step <= self._last:
+            self._path += path
+            if step == self._last and self._path > 0.0:
+                self._compare()
+
+    def _compare(self) -> None:
+        for name, start in self._start.items():
+            moved = float((self._parameters[name].detach() - start).abs().max())
+            if moved / self._path > self.ratio:
+                self.ratio, self.name = moved / self._path, name
 
 
 def judge(

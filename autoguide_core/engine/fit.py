@@ -22,10 +22,10 @@ from autoguide_core.engine.curvature.folding import (
 )
 from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.isolation import StoreState, own_randomness, own_store
-from autoguide_core.engine.loop import Run, run_adam
 from autoguide_core.engine.progress import ProgressCallback, Reporter
-from autoguide_core.engine.result import FitResult
+from autoguide_core.engine.result import FitResult, Run
 from autoguide_core.engine.settings import FitSettings
+from autoguide_core.engine.stepping.method import run_stepping
 from autoguide_core.engine.structure import Model, Structure, inspect, parameters
 from autoguide_core.engine.threads import suitable_threads
 from autoguide_core.guides.full_size import full_size_model
@@ -81,6 +81,7 @@ def fit(
             "torch": str(torch.__version__),
             "pyro": pyro.__version__,
         },
+        engine=run.engine,
         notes=run.notes,
         store=store,
     )
@@ -107,7 +108,7 @@ def _run(
             return run_curvature(model, part, args, kwargs, settings=settings, report=report)
         if settings.method == "curvature":
             raise FitError(f"method 'curvature' cannot be used: {obstacle}")
-    run = run_adam(
+    run = run_stepping(
         model, guide, args, kwargs, structure=structure, settings=settings, report=report
     )
     if not is_laplace(part):

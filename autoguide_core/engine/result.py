@@ -11,8 +11,31 @@ import numpy as np
 import numpy.typing as npt
 import pyro
 
+from autoguide_core.engine.convergence import Verdict
 from autoguide_core.engine.isolation import StoreState, own_store
 from autoguide_core.engine.settings import FitSettings
+from autoguide_core.engine.structure import Model
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a method hands back to ``fit``.
+
+    Attributes:
+        elbo: The history, in nats.
+        verdict: Whether it settled.
+        method: The method's name.
+        notes: Things worth knowing.
+        guide: The guide to use from now on, where it is another than the one given.
+        engine: What made the steps; see :class:`FitResult`.
+    """
+
+    elbo: npt.NDArray[np.float64]
+    verdict: Verdict
+    method: str
+    notes: tuple[str, ...] = ()
+    guide: Model | None = None
+    engine: str = "torch"
 
 
 @dataclass(frozen=True)
@@ -31,6 +54,10 @@ class FitResult:
         seconds: Wall-clock time.
         settings: The settings as given.
         versions: Versions of what the numbers depend on.
+        engine: What made the steps of method ``adam``: ``native`` (compiled code), ``graph`` (the
+            recorded operations, run by torch), ``eager`` (Python, with the same noise) or
+            ``plain`` (Pyro with its own random numbers); or several one after the other, as in
+            ``graph, then native from step 1,201``. ``torch`` for the other methods.
         notes: Things worth knowing that are not errors (a fallback taken, say).
         store: The parameter store of the fit.
     """
@@ -45,6 +72,7 @@ class FitResult:
     seconds: float
     settings: FitSettings
     versions: Mapping[str, str]
+    engine: str
     notes: tuple[str, ...] = ()
     store: StoreState = field(default_factory=dict, repr=False)
 

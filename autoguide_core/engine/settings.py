@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+ENGINES = ("auto", "native", "graph", "eager")
 METHODS = ("auto", "adam", "curvature")
 OPTIMIZERS = ("Adam", "ClippedAdam", "AdamW", "SGD")
 SCHEDULES = ("cosine", "constant", "exponential", "one_cycle")
@@ -30,6 +31,12 @@ class FitSettings:
         averaging: Whether the result is an exponential average of the last iterates.
         tolerance: The rise of the ELBO, in nats per 1,000 steps, that still counts as flat; the
             ELBO's own Monte Carlo error is allowed for on top of it.
+        engine: What makes the steps of method ``adam``. ``native``: compiled code; ``graph``: the
+            operations of one step, recorded once and run by torch; ``eager``: Python at each
+            step; ``auto``: the fastest there is, without waiting for it. The numbers are the same
+            but for rounding, which under ``auto`` can depend on when the compiler was done. All
+            but ``eager`` run the model's Python once only: a model whose Python does another
+            thing at each call (counts its calls, say) needs ``eager``.
 
     Raises:
         ValueError: For an unknown name or a number out of its range.
@@ -44,12 +51,14 @@ class FitSettings:
     method: str = "auto"
     averaging: bool = True
     tolerance: float = 0.1
+    engine: str = "auto"
 
     def __post_init__(self) -> None:
         for name, allowed in (
             ("optimizer", OPTIMIZERS),
             ("schedule", SCHEDULES),
             ("method", METHODS),
+            ("engine", ENGINES),
         ):
             if (value := getattr(self, name)) not in allowed:
                 raise ValueError(f"{name}={value!r} is unknown; one of {', '.join(allowed)}")

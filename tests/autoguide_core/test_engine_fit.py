@@ -247,9 +247,19 @@ def test_failure_in_mid_training_names_site_and_step() -> None:
         y = torch.tensor(math.inf if next(calls) > 40 else 1.0)
         pyro.sample("late", dist.Normal(a, 1.0), obs=y)
 
-    with pytest.raises(FitError, match=r"not a finite number at step \d+.*'late'") as caught:
-        fit(model, AutoNormal(model), settings=adam())
-    assert caught.value.site == "late"
+    def narrow() -> None:
+        a = pyro.sample("a", dist.Normal(0.0, 1.0))
+        pyro.factor("late", torch.where(a > 2.0, -math.inf, 0.0))
+
+    late = r"not a finite number at step \d+.*'late'"
+    with pytest.raises(FitError, match=late):  # what Python counts is seen by Python only
+        fit(model, AutoNormal(model), settings=adam(engine="eager"))
+    for engine in ("eager", "graph"):
+        for particles in (1, 3):
+            settings = adam(engine=engine, particles=particles)
+            with pytest.raises(FitError, match=late) as caught:
+                fit(narrow, AutoNormal(narrow, init_scale=1.0), settings=settings)
+            assert caught.value.site == "late"
 
     def exploding() -> None:
         a = pyro.sample("a", dist.Normal(0.0, 1.0))
@@ -278,7 +288,7 @@ def test_settings_refuse_what_they_do_not_know(options: dict[str, object]) -> No
 
 def test_unknown_optimizer_option_is_told() -> None:
     settings = adam(optimizer_options={"learning_rate": 0.1})
-    with pytest.raises(ValueError, match="Adam does not take these options"):
+    with pytest.raises(ValueError, match="Adam does not take the option 'learning_rate'"):
         fit(conjugate, AutoNormal(conjugate), (DATA,), settings=settings)
 
 

@@ -13,8 +13,8 @@ from autoguide_core.engine.curvature.folding import write_gaussian
 from autoguide_core.engine.curvature.method import search_mode
 from autoguide_core.engine.curvature.whitening import by_curvature
 from autoguide_core.engine.errors import FitError
-from autoguide_core.engine.loop import Run
 from autoguide_core.engine.progress import Reporter
+from autoguide_core.engine.result import Run
 from autoguide_core.engine.settings import FitSettings
 from autoguide_core.engine.structure import Model
 

@@ -16,8 +16,8 @@ from autoguide_core.engine.curvature.gaussian import PARTICLES, fit_gaussian
 from autoguide_core.engine.curvature.gradients import Gradients
 from autoguide_core.engine.curvature.mode import Mode, find_mode
 from autoguide_core.engine.curvature.whitening import Whitening, by_curvature, by_scale
-from autoguide_core.engine.loop import Run
 from autoguide_core.engine.progress import Reporter
+from autoguide_core.engine.result import Run
 from autoguide_core.engine.settings import FitSettings
 from autoguide_core.engine.structure import Model
 

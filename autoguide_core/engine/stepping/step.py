@@ -17,17 +17,29 @@ State = dict[str, Tensor]
 """Everything that goes from step to step, by name: ``theta`` (D,), the optimizer's slots as
 ``slot.<name>`` (D,), and what the estimator carries as ``carry.<name>``."""
 
-_SLOT, _CARRY = "slot.", "carry."
+SLOT, CARRY = "slot.", "carry."
 
 
 def part_of(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The entries of a state under a prefix, which their names lose."""
+    """The slots or the carry of a state, under their own names."""
     return {n.removeprefix(prefix): value for n, value in state.items() if n.startswith(prefix)}
 
 
 def prefixed(prefix: str, values: Mapping[str, Tensor]) -> State:
-    """The entries of a state that ``part_of`` gives back."""
+    """Slots or carry under the names that they have in a state."""
     return {prefix + name: value for name, value in values.items()}
+
+
+def copied(state: Mapping[str, Tensor]) -> State:
+    """A copy of a state, to go back to."""
+    return {name: value.clone() for name, value in state.items()}
+
+
+def restore(state: State, before: Mapping[str, Tensor]) -> None:
+    """Put a state back in place; what it has grown by meanwhile stays."""
+    for name, value in before.items():
+        now = state[name]
+        (now if now.shape == value.shape else now[: len(value)]).copy_(value)
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,7 @@ class Step:
     def start(self, theta: Tensor) -> State:
         """The state before the first step; ``theta`` itself is part of it."""
         slots, carry = self.optimiser.start(theta), self.estimator.start()
-        return {"theta": theta, **prefixed(_SLOT, slots), **prefixed(_CARRY, carry)}
+        return {"theta": theta, **prefixed(SLOT, slots), **prefixed(CARRY, carry)}
 
     def gradient(self, carry: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Estimate the ELBO at the present values of the leaves.
@@ -65,17 +77,17 @@ class Step:
 
     def update(self, state: Mapping[str, Tensor], gradient: Tensor, row: Tensor) -> State:
         """The parameters and slots after a step along a gradient (D,)."""
-        slots = part_of(state, _SLOT)
+        slots = part_of(state, SLOT)
         theta, slots = self.optimiser.step(state["theta"], gradient, slots, row)
-        return {"theta": theta, **prefixed(_SLOT, slots)}
+        return {"theta": theta, **prefixed(SLOT, slots)}
 
     def estimate(
         self, state: Mapping[str, Tensor], noise: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor, State]:
         """The first half of a step: ELBO, gradient of the loss, and the state's new carry."""
         with supplied(self.draws, noise):
-            elbo, gradient, carry = self.gradient(part_of(state, _CARRY))
-        return elbo, gradient, prefixed(_CARRY, carry)
+            elbo, gradient, carry = self.gradient(part_of(state, CARRY))
+        return elbo, gradient, prefixed(CARRY, carry)
 
     def __call__(
         self, state: Mapping[str, Tensor], noise: Sequence[Tensor], row: Tensor

@@ -14,7 +14,7 @@ from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.stepping.capture import capture
 from autoguide_core.engine.stepping.draws import Draw
 from autoguide_core.engine.stepping.noise import NoiseSource
-from autoguide_core.engine.stepping.step import State, Step
+from autoguide_core.engine.stepping.step import CARRY, State, Step
 from autoguide_core.engine.stepping.supply import seed_generators
 
 _AGREEMENT = {torch.float64: 1e-7, torch.float32: 2e-3}
@@ -68,7 +68,7 @@ def trace_step(step: Step, state: State, row: Tensor) -> StepGraph:
 
 def trace_gradient(step: Step, state: State) -> StepGraph:
     """Record the first half of a step, the gradient; see ``trace_step``."""
-    names = tuple(sorted(n for n in state if n == "theta" or n.startswith("carry.")))
+    names = tuple(sorted(n for n in state if n == "theta" or n.startswith(CARRY)))
 
     def half(*inputs: Tensor) -> tuple[Tensor, ...]:
         values, noise = _sorted_out(inputs, names)

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+import pyro
 import torch
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import site_is_subsample
@@ -44,12 +45,15 @@ def discover(run: Callable[[], object], seed: int = 0) -> tuple[Draw, ...]:
 
 
 @contextlib.contextmanager
-def supplied(draws: Sequence[Draw], given: Sequence[Tensor]) -> Iterator[None]:
+def supplied(
+    draws: Sequence[Draw], given: Sequence[Tensor], *, in_part: bool = False
+) -> Iterator[None]:
     """Supply a run with the draws of one step.
 
     Args:
         draws: What the run was discovered to draw.
         given: A tensor of that shape and dtype for each.
+        in_part: Whether the run may stop before it has drawn all.
 
     Raises:
         Untraceable: If the run draws anything else, or less.
@@ -57,13 +61,14 @@ def supplied(draws: Sequence[Draw], given: Sequence[Tensor]) -> Iterator[None]:
     source = _Supply(draws, given)
     with _Minibatches(source), _RandomOperations(source):
         yield
-    source.finish()
+    if not in_part:
+        source.finish()
 
 
 def seed_generators(draws: Sequence[Draw], given: Sequence[Tensor]) -> None:
-    """Seed torch's own generators for one step, where a step is discovered to use them."""
+    """Seed the generators of torch, numpy and Python for one step, where a step uses them."""
     if draws and draws[-1] == SEED:
-        torch.manual_seed(int(given[-1]))
+        pyro.set_rng_seed(int(given[-1]))
 
 
 class _Source(Protocol):
@@ -140,6 +145,11 @@ class _RandomOperations(TorchDispatchMode):
     def __init__(self, source: _Source) -> None:
         super().__init__()
         self._source = source
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: to be kept out of torch's compiler would import it first, for a second."""
+        return False
 
     def __torch_dispatch__(
         self,

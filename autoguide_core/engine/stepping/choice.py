@@ -1,0 +1,140 @@
+"""Which runner makes the steps of a fit, and why not a faster one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from torch import Tensor
+
+from autoguide_core.engine.errors import FitError
+from autoguide_core.engine.estimators import Untraceable
+from autoguide_core.engine.native.errors import NativeUnavailable
+from autoguide_core.engine.stepping.draws import SEED
+from autoguide_core.engine.stepping.eager import EagerRunner, PlainRunner
+from autoguide_core.engine.stepping.graph import GraphRunner
+from autoguide_core.engine.stepping.noise import NoiseSource
+from autoguide_core.engine.stepping.runner import PendingRunner, Runner
+from autoguide_core.engine.stepping.step import State, Step
+from autoguide_core.engine.stepping.step_graph import StepGraph, trace_step
+
+_FEW_STEPS = 300
+"""A fit of fewer steps is over before a graph of it would be made."""
+
+
+@dataclass
+class Choice:
+    """The runners that a step can have, each made when it is asked for.
+
+    Attributes:
+        step: The step, with its draws discovered.
+        state: The state at the start.
+        row: A row of the optimizer, for its shape.
+        title: What the compiled code is called.
+        scattered: Why the parameters could not be packed into one vector, or None. Then only
+            plain Pyro can step.
+        opaque: Why the step cannot be recorded, where that is known, or None.
+        notes: Why something faster was not to be had, for the user.
+    """
+
+    step: Step
+    state: State
+    row: Tensor
+    title: str
+    scattered: str | None = None
+    opaque: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def graph(self) -> StepGraph:
+        """The graph of the step; raises Untraceable where there can be none."""
+        if reason := self.scattered or self.opaque:
+            raise Untraceable(reason)
+        return trace_step(self.step, self.state, self.row)
+
+    def plain(self) -> PlainRunner:
+        """Pyro as it is."""
+        return PlainRunner(self.step.estimator, self.step.optimiser, self.step.leaves)
+
+    def eager(self) -> Runner:
+        """Python, with the noise given."""
+        if self.scattered:
+            raise Untraceable(self.scattered)
+        return EagerRunner(self.step)
+
+    def traced(self) -> Runner:
+        """The graph, run by torch."""
+        return GraphRunner(self.graph)
+
+    def native(self) -> Runner:
+        """The graph, compiled; waits for the compiler."""
+        return self.compilation().runner()
+
+    def compilation(self) -> PendingRunner:
+        """Start to compile the graph; raises NativeUnavailable where that is no use."""
+        if SEED in self.step.draws:
+            raise NativeUnavailable("a draw of the model needs torch's own generator")
+        noise = NoiseSource(self.step.draws, 0, self.state["theta"].device).block(0, 1)
+        example = [drawn[0] for drawn in noise]
+        return _start_native(self.graph, self.state, example, self.row, self.title)
+
+    def named(self, engine: str) -> Runner:
+        """The runner of a name.
+
+        Raises:
+            FitError: If it cannot be had.
+        """
+        try:
+            return _ATTEMPTS[engine](self)
+        except (Untraceable, NativeUnavailable) as error:
+            raise FitError(
+                f"engine {engine!r} cannot be used: {error}; engine 'auto' takes the next best"
+            ) from error
+
+    def at_once(self, steps: int) -> Runner:
+        """The fastest runner that is there without waiting for a compiler."""
+        return self._first_of(("eager",) if steps < _FEW_STEPS else ("graph", "eager"))
+
+    def best(self) -> Runner:
+        """The fastest runner there is, waited for."""
+        return self._first_of(("native", "graph", "eager"))
+
+    def _first_of(self, names: tuple[str, ...]) -> Runner:
+        """The first runner that can be had; its note says why it is not the one before."""
+        reason = ""
+        for name in (*names, "plain"):
+            try:
+                runner = _ATTEMPTS[name](self)
+            except (Untraceable, NativeUnavailable) as error:
+                reason = reason or str(error)
+                continue
+            if reason:
+                self.notes.append(f"{_WORDS[name]}: {reason}")
+            return runner
+        raise AssertionError("plain Pyro can always step")
+
+
+_ATTEMPTS: dict[str, Callable[[Choice], Runner]] = {
+    "native": Choice.native,
+    "graph": Choice.traced,
+    "eager": Choice.eager,
+    "plain": Choice.plain,
+}
+
+_WORDS = {
+    "graph": "stepped by the graph, not compiled",
+    "eager": "stepped eagerly",
+    "plain": "stepped by plain Pyro",
+}
+
+
+def _start_native(*arguments: Any) -> PendingRunner:
+    """Compile, where the compiler of graphs is part of this version."""
+    try:
+        from autoguide_core.engine.native import start_native
+    except ImportError as error:
+        raise NativeUnavailable("it is not built yet") from error
+    pending: PendingRunner = start_native(*arguments)
+    return pending

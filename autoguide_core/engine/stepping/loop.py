@@ -1,0 +1,134 @@
+"""The loop over blocks of steps: history, progress, faults, changes of runner, checkpoints."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from autoguide_core.engine.convergence import Drift
+from autoguide_core.engine.estimators import Untraceable
+from autoguide_core.engine.optimisers import Optimiser, rates
+from autoguide_core.engine.stepping.noise import NoiseSource
+from autoguide_core.engine.stepping.pace import Pace
+from autoguide_core.engine.stepping.step import State, copied, restore
+from autoguide_core.engine.stepping.stepper import Stepper
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is settled about a run before its first step.
+
+    Attributes:
+        optimiser: The update rule.
+        schedule: The name of the learning-rate schedule.
+        total: Number of steps.
+        seed: The seed of the noise.
+    """
+
+    optimiser: Optimiser
+    schedule: str
+    total: int
+    seed: int
+
+    def rates(self, first: int, count: int) -> Tensor:
+        """Learning rates of ``count`` steps from ``first`` (from 0), float64."""
+        return rates(self.schedule, self.optimiser.lr, _numbers(first, count), self.total)
+
+    def rows(self, first: int, count: int) -> Tensor:
+        """The optimizer's rows of those steps, float64, (count, H)."""
+        return self.optimiser.rows(_numbers(first, count), self.rates(first, count))
+
+
+@dataclass
+class Progressed:
+    """How far a run has come: all that a checkpoint holds.
+
+    Attributes:
+        state: The state after ``done`` steps.
+        elbo: The ELBO in nats at each step, of which the first ``done`` are known.
+        drift: How straight the parameters have travelled.
+        done: Steps made.
+        engines: Each runner that has stepped, with its first step (from 0).
+    """
+
+    state: State
+    elbo: npt.NDArray[np.float64]
+    drift: Drift
+    done: int = 0
+    engines: list[tuple[str, int]] = field(default_factory=list)
+
+
+def run_steps(
+    plan: Plan,
+    stepper: Stepper,
+    progressed: Progressed,
+    after_block: Callable[[Progressed, bool], None],
+) -> None:
+    """Make the steps that are left.
+
+    Args:
+        plan: The plan.
+        stepper: What makes the steps.
+        progressed: Where the run stands; changed in place.
+        after_block: Called after each block, and, when the run is broken off from outside, with
+            ``True`` in the state before the block that was being made.
+
+    Raises:
+        FitError: If the ELBO stops being finite.
+    """
+    state = progressed.state
+    source, pace = _source(plan, stepper, state), _pace(stepper)
+    while progressed.done < plan.total:
+        first, runner = progressed.done, stepper.runner
+        count = min(pace.next(is_waiting=stepper.is_waiting), _next_stop(progressed, plan) - first)
+        noise = source.block(first, count)
+        rows = plan.rows(first, count).to(state["theta"])
+        before = copied(state)
+        started = time.perf_counter()
+        try:
+            elbo = runner.run(state, noise, rows).cpu()
+        except Untraceable as error:
+            restore(state, before)
+            stepper.fall_back(error)
+            source, pace = _source(plan, stepper, state), _pace(stepper)
+            continue
+        except (KeyboardInterrupt, SystemExit):
+            restore(state, before)
+            after_block(progressed, True)
+            raise
+        if not bool(elbo.isfinite().all()):
+            raise stepper.explain(state, before, noise, rows, elbo, first)
+        pace.took(count, time.perf_counter() - started)
+        progressed.elbo[first : first + count] = elbo.numpy()
+        progressed.done = first + count
+        progressed.drift.update(progressed.done - 1, float(plan.rates(first, count).sum()))
+        if not progressed.engines or progressed.engines[-1][0] != runner.name:
+            progressed.engines.append((runner.name, first))
+        after_block(progressed, False)
+        stepper.look_round(pace.seconds_per_step * (plan.total - progressed.done))
+        if stepper.runner is not runner:
+            pace.restart()
+
+
+def _numbers(first: int, count: int) -> Tensor:
+    return torch.arange(first + 1, first + count + 1)
+
+
+def _source(plan: Plan, stepper: Stepper, state: Mapping[str, Tensor]) -> NoiseSource:
+    return NoiseSource(stepper.draws, plan.seed, state["theta"].device)
+
+
+def _pace(stepper: Stepper) -> Pace:
+    return Pace(sum(draw.numel for draw in stepper.draws))
+
+
+def _next_stop(progressed: Progressed, plan: Plan) -> int:
+    """The step before which a block must end, since the parameters are looked at there."""
+    stops = (stop + 1 for stop in progressed.drift.stops)
+    return min((stop for stop in stops if stop > progressed.done), default=plan.total)

@@ -1,0 +1,134 @@
+"""Gradient steps on the guide's own parameters, from the first estimate to the verdict."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyro
+from torch import Tensor
+
+from autoguide_core.engine.checks import explain_failure
+from autoguide_core.engine.convergence import Drift, judge
+from autoguide_core.engine.errors import FitError
+from autoguide_core.engine.estimators import Estimator, Untraceable, make_estimator
+from autoguide_core.engine.optimisers import AVERAGE, Averaged, make_optimiser
+from autoguide_core.engine.progress import Reporter
+from autoguide_core.engine.result import Run
+from autoguide_core.engine.settings import FitSettings
+from autoguide_core.engine.stepping.choice import Choice
+from autoguide_core.engine.stepping.eager import PlainRunner, put_values
+from autoguide_core.engine.stepping.fallback import PyroEstimator
+from autoguide_core.engine.stepping.loop import Plan, Progressed, run_steps
+from autoguide_core.engine.stepping.parameters import flatten, obstacle_to_packing, packed
+from autoguide_core.engine.stepping.step import SLOT, Step
+from autoguide_core.engine.stepping.stepper import Stepper
+from autoguide_core.engine.stepping.supply import discover
+from autoguide_core.engine.structure import Model, Structure, parameters
+
+_PHASE = "variational"
+
+
+def run_stepping(
+    model: Model,
+    guide: Model,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    *,
+    structure: Structure,
+    settings: FitSettings,
+    report: Reporter,
+) -> Run:
+    """Climb the ELBO with a first-order optimizer, in the present parameter store.
+
+    Args:
+        model: The model.
+        guide: The guide, already set up.
+        args: Positional arguments of both.
+        kwargs: Keyword arguments of both.
+        structure: The facts of the pair.
+        settings: The settings of the fit.
+        report: Where progress goes.
+
+    Returns:
+        The run; the parameters in the store are the fitted ones.
+
+    Raises:
+        FitError: If there is nothing to fit, the engine asked for cannot be used, or the ELBO
+            stops being finite.
+    """
+    watched = parameters()
+    if not watched:
+        raise FitError("neither the guide nor the model has a parameter to fit")
+    rule = make_optimiser(settings.optimizer, settings.optimizer_options)
+    if settings.averaging:
+        rule = Averaged(rule, settings.steps)
+    plan = Plan(rule, settings.schedule, settings.steps, settings.seed)
+    estimator, notes, opaque = _estimator(structure, settings, model, guide, args, kwargs)
+    leaves = tuple(watched.values())
+    scattered = obstacle_to_packing(leaves)
+    with pyro.validation_enabled(False), _vector(leaves, scattered) as theta:
+        step = Step(estimator, rule, leaves)
+        step = Step(estimator, rule, leaves, discover(lambda: step.gradient(estimator.start())))
+        state = step.start(theta)
+        row = plan.rows(0, 1)[0].to(theta)
+        choice = Choice(step, state, row, type(guide).__name__, scattered, opaque, notes)
+        is_free = settings.engine == "auto"
+        stepper = Stepper(
+            choice,
+            choice.at_once(settings.steps) if is_free else choice.named(settings.engine),
+            partial(explain_failure, model, guide, args, kwargs),
+            may_change=is_free,
+        )
+        progressed = Progressed(
+            state, np.full(settings.steps, np.nan), Drift(watched, settings.steps)
+        )
+
+        def after_block(progressed: Progressed, is_broken_off: bool) -> None:
+            done = progressed.done
+            report(done, settings.steps, float(progressed.elbo[done - 1]), _PHASE)
+
+        with contextlib.closing(stepper):
+            run_steps(plan, stepper, progressed, after_block)
+        if isinstance(stepper.runner, PlainRunner):
+            leaves = stepper.runner.leaves
+        put_values(state[SLOT + AVERAGE if settings.averaging else "theta"], leaves)
+    drift = None if settings.optimizer == "SGD" else progressed.drift
+    verdict = judge(progressed.elbo, settings.tolerance, drift, settings.steps)
+    return Run(progressed.elbo, verdict, "adam", tuple(notes), engine=_told(progressed.engines))
+
+
+def _estimator(
+    structure: Structure,
+    settings: FitSettings,
+    model: Model,
+    guide: Model,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> tuple[Estimator, list[str], str | None]:
+    """The estimator, notes for the user, and why it cannot be recorded if it is Pyro's."""
+    particles = settings.particles
+    try:
+        return *make_estimator(structure, model, guide, args, kwargs, particles=particles), None
+    except Untraceable as error:
+        pyros = PyroEstimator(structure, model, guide, args, kwargs, particles=particles)
+        return pyros, [], str(error)
+
+
+@contextlib.contextmanager
+def _vector(leaves: Sequence[Tensor], scattered: str | None) -> Iterator[Tensor]:
+    """The vector of all parameters: their memory, or a copy of it where that cannot be."""
+    if scattered:
+        yield flatten(leaves)
+    else:
+        with packed(leaves) as theta:
+            yield theta
+
+
+def _told(engines: Sequence[tuple[str, int]]) -> str:
+    """Which engines stepped, in words: ``graph, then native from step 1,201``."""
+    first, *others = engines
+    return ", then ".join([first[0], *(f"{name} from step {at + 1:,}" for name, at in others)])

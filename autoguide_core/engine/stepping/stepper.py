@@ -1,0 +1,134 @@
+"""What makes the steps of one fit: the present runner, the next one, and what to do in trouble."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from autoguide_core.engine.errors import FitError
+from autoguide_core.engine.estimators import Untraceable
+from autoguide_core.engine.native.errors import NativeUnavailable
+from autoguide_core.engine.stepping.choice import Choice
+from autoguide_core.engine.stepping.draws import SEED, Draw
+from autoguide_core.engine.stepping.eager import EagerRunner, PlainRunner
+from autoguide_core.engine.stepping.runner import PendingRunner, Runner
+from autoguide_core.engine.stepping.step import State, restore
+from autoguide_core.engine.stepping.supply import seed_generators, supplied
+
+_WORTH_COMPILING = 2.0
+"""Seconds that the rest of a fit must take as it is for a compilation to be started."""
+
+_TRIES = 20
+
+
+class Stepper:
+    """Holds the runner, and changes it for a faster one or, in need, for one that always works.
+
+    Args:
+        choice: The runners there are.
+        runner: The one to start with.
+        blame: Builds the error for a step (from 1) whose ELBO is not finite, in a run with the
+            present parameters and random state.
+        may_change: Whether a faster runner may take over on the way.
+    """
+
+    def __init__(
+        self,
+        choice: Choice,
+        runner: Runner,
+        blame: Callable[[int], FitError],
+        *,
+        may_change: bool,
+    ) -> None:
+        self.runner = runner
+        self.draws: tuple[Draw, ...] = (
+            (SEED,) if isinstance(runner, PlainRunner) else choice.step.draws
+        )
+        self._choice = choice
+        self._blame = blame
+        self._pending: PendingRunner | None = None
+        self._may_change = may_change and runner.name == "graph"
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a faster runner may be ready soon."""
+        return self._pending is not None
+
+    def look_round(self, seconds_left: float) -> None:
+        """Start a compilation if it is worth it, and take its runner as soon as there is one."""
+        if not self._may_change:
+            return
+        try:
+            if self._pending is None and seconds_left > _WORTH_COMPILING:
+                self._pending = self._choice.compilation()
+            if self._pending is not None and self._pending.ready():
+                self._may_change = False
+                self.runner = self._pending.runner()
+                self._pending = None
+        except NativeUnavailable as error:
+            self._may_change, self._pending = False, None
+            self._choice.notes.append(f"the steps were not compiled: {error}")
+
+    def fall_back(self, error: Untraceable) -> None:
+        """Leave all to Python, torch's own generator included, from the present state on."""
+        if isinstance(self.runner, PlainRunner):
+            raise error
+        self.close()
+        self._may_change = False
+        self.runner, self.draws = self._choice.plain(), (SEED,)
+        self._choice.notes.append(f"stepped by plain Pyro: {error}")
+
+    def explain(
+        self,
+        state: State,
+        before: State,
+        noise: Sequence[Tensor],
+        rows: Tensor,
+        elbo: Tensor,
+        first: int,
+    ) -> FitError:
+        """The error for a block of steps in which the ELBO was not finite.
+
+        Python makes the steps of the block again until it meets that ELBO, unless it was Python
+        that has met it: so the parameters stand as they stood. Then guide and model are checked
+        site by site, with the noise of the failing step.
+
+        Args:
+            state: The state after the block; it is changed.
+            before: The state before it.
+            noise: The block's noise.
+            rows: The block's rows.
+            elbo: The block's ELBOs.
+            first: The first step of the block, from 0.
+        """
+        at = _first_fault(elbo)
+        with contextlib.suppress(Untraceable):
+            if not isinstance(self.runner, EagerRunner | PlainRunner):
+                restore(state, before)
+                again = EagerRunner(self._choice.step)
+                at = _first_fault(again.run(state, [n[: at + 1] for n in noise], rows[: at + 1]))
+            given = [drawn[at] for drawn in noise]
+            seed_generators(self.draws, given)
+            with supplied(self.draws, given, in_part=True):
+                return self._blame(first + at + 1)
+        # Several particles draw in other shapes than the check does: look for a like draw.
+        for seed in range(_TRIES):
+            torch.manual_seed(seed)
+            error = self._blame(first + at + 1)
+            if error.site is not None:
+                break
+        return error
+
+    def close(self) -> None:
+        """Stop a compilation that is not needed any more."""
+        if self._pending is not None:
+            self._pending.cancel()
+            self._pending = None
+
+
+def _first_fault(elbo: Tensor) -> int:
+    """The place of the first ELBO that is not finite; the last place if all are."""
+    return min(int(elbo.isfinite().long().cumprod(0).sum()), len(elbo) - 1)

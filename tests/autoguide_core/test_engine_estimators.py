@@ -163,6 +163,16 @@ def partly_drawn_guide() -> None:
         pyro.sample("x", dist.Normal(b, p[2]))
 
 
+def many_draws_guide() -> None:
+    """`mu` is drawn many times, `theta` and `scale` once for each of its draws."""
+    loc = pyro.param("loc", lambda: torch.tensor([0.2, -0.4]))
+    many = {"enumerate": "parallel", "num_samples": 4}
+    mu = pyro.sample("mu", dist.Normal(loc[0], 0.5), infer=many)
+    with pyro.plate("groups", 3, dim=-2):
+        pyro.sample("theta", dist.Normal(loc[1] * mu, 0.7))
+        pyro.sample("scale", dist.LogNormal(loc[0], 0.3))
+
+
 def dependent_guide() -> None:
     loc = pyro.param("loc", lambda: torch.tensor([0.2, -0.4]))
     mu = pyro.sample("mu", dist.Normal(loc[0], 0.5))
@@ -199,6 +209,7 @@ CASES = {
     "list": Case(discrete_and_continuous, list_guide, TraceEnum_ELBO),
     "both sides": Case(both_sides, lambda _: both_sides_guide, TraceEnum_ELBO),
     "partly drawn": Case(both_sides, lambda _: partly_drawn_guide, TraceEnum_ELBO),
+    "many draws": Case(nested, lambda _: many_draws_guide, TraceEnum_ELBO, depth=2),
     "closed form": Case(nested, lambda _: dependent_guide, TraceMeanField_ELBO, depth=2),
 }
 
@@ -307,6 +318,23 @@ def test_particles_are_drawn_one_by_one_where_the_model_does_not_broadcast() -> 
     assert "one by one" in notes[0]
     expected = seeded(lambda: pyros(oracle, model, guide))
     assert_close(seeded(lambda: estimated(estimator, {})), expected)
+
+
+def test_sums_that_share_nothing_may_have_scales_of_their_own() -> None:
+    def model(names: str = "ab") -> None:
+        for name, scale in (("a", 2.0), ("b", 3.0)):
+            if name in names:
+                with poutine.scale(scale=scale), pyro.plate(f"{name}_data", 6):
+                    k = pyro.sample(name, dist.Bernoulli(0.3), infer={"enumerate": "parallel"})
+                    pyro.sample(f"{name}_y", dist.Normal(k, 1.0), obs=data())
+
+    expected = sum(-TraceEnum_ELBO(max_plate_nesting=1).loss(model, no_latents, n) for n in "ab")
+    estimator, _ = estimator_of(model, lambda: None)
+    assert float(estimator({}).elbo) == pytest.approx(expected)
+
+
+def no_latents(names: str) -> None:
+    """A guide of no latents."""
 
 
 @pytest.mark.usefixtures("_float64")

@@ -66,16 +66,14 @@ def make_estimator(
         together = replace(draws, together=True)
         try:
             if _well_shaped(together):
-                _try(make(together))
-                return make(together), notes
-        except (RuntimeError, ValueError, IndexError, NotImplementedError):
+                return _tried(make(together)), notes
+        except Exception:  # a model may fail in as many ways as it has operations
             pass
         notes.append("the model does not broadcast over particles: they are drawn one by one")
     try:
-        _try(make(draws))
+        return _tried(make(draws)), notes
     except (ValueError, NotImplementedError) as error:
         raise FitError(f"the ELBO of this pair cannot be estimated: {reason_of(error)}") from error
-    return make(draws), notes
 
 
 def _kind(draws: Particles, structure: Structure, *, analytic_kl: bool) -> tuple[_Make, list[str]]:
@@ -117,10 +115,11 @@ def _well_shaped(particles: Particles) -> bool:
         return particles.well_shaped()
 
 
-def _try(estimator: Estimator) -> None:
-    """Make one estimate with validation on."""
+def _tried(estimator: Estimator) -> Estimator:
+    """The estimator, after one estimate with validation on."""
     with _quiet():
         estimator(estimator.start())
+    return estimator
 
 
 @contextlib.contextmanager

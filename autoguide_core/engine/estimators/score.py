@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -56,7 +57,14 @@ class ScoreFunction:
         self._downstream = downstream
 
     def start(self) -> Carry:
-        """The costs of one run, so that the first steps have a baseline of the right size."""
+        """The costs of one run, so that the first steps have a baseline of the right size.
+
+        Only the first call runs guide and model.
+        """
+        return {name: cost.clone() for name, cost in self._first_costs.items()}
+
+    @cached_property
+    def _first_costs(self) -> Carry:
         with torch.no_grad():
             draws = self._draws(list(self._particles.pairs()))
         return {n: d.cost.mean(0) for n, d in draws.items() if d.baseline.beta is not None}

@@ -408,7 +408,7 @@ def test_cancelling_stops_the_compiler_with_all_that_it_started(
     usual = find_toolchain(folder).command[0]
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    slow = f'case "$*" in *trial*|--version) exec {usual} "$@";; esac; sleep 20 >{pipe}; true'
+    slow = f'case "$*" in *trial*|--version) exec {usual} "$@";; esac; (sleep 20) >{pipe} & wait'
     monkeypatch.setenv("CXX", script(tmp_path / "slow", slow))
     compilation = Compilation.start(constant(47))
     with pipe.open("rb") as alive:

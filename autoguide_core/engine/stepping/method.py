@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from autoguide_core.engine.checks import explain_failure
 from autoguide_core.engine.convergence import Drift, judge
 from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.estimators import Estimator, Untraceable, make_estimator
+from autoguide_core.engine.estimators.particles import PARTICLE_PLATE
 from autoguide_core.engine.optimisers import AVERAGE, Averaged, make_optimiser
 from autoguide_core.engine.progress import Reporter
 from autoguide_core.engine.result import Run
@@ -80,7 +81,8 @@ def run_stepping(
         stepper = Stepper(
             choice,
             choice.at_once(settings.steps) if is_free else choice.named(settings.engine),
-            partial(explain_failure, model, guide, args, kwargs),
+            _ways_to_blame(structure, settings.particles, model, guide, args, kwargs),
+            particles=settings.particles,
             may_change=is_free,
         )
         progressed = Progressed(
@@ -116,6 +118,22 @@ def _estimator(
     except Untraceable as error:
         pyros = PyroEstimator(structure, model, guide, args, kwargs, particles=particles)
         return pyros, [], str(error)
+
+
+def _ways_to_blame(
+    structure: Structure,
+    particles: int,
+    model: Model,
+    guide: Model,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> list[Callable[[int], FitError]]:
+    """Look for the site to blame among all particles together, then in one after the other."""
+    ways: list[Callable[[int], FitError]] = [partial(explain_failure, model, guide, args, kwargs)]
+    if particles > 1:
+        plate = pyro.plate(PARTICLE_PLATE, particles, dim=-1 - structure.max_plate_nesting)
+        ways.insert(0, partial(explain_failure, plate(model), plate(guide), args, kwargs))
+    return ways
 
 
 @contextlib.contextmanager

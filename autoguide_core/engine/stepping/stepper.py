@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 
-import torch
 from torch import Tensor
 
 from autoguide_core.engine.errors import FitError
@@ -21,8 +20,6 @@ from autoguide_core.engine.stepping.supply import seed_generators, supplied
 _WORTH_COMPILING = 2.0
 """Seconds that the rest of a fit must take as it is for a compilation to be started."""
 
-_TRIES = 20
-
 
 class Stepper:
     """Holds the runner, and changes it for a faster one or, in need, for one that always works.
@@ -30,8 +27,9 @@ class Stepper:
     Args:
         choice: The runners there are.
         runner: The one to start with.
-        blame: Builds the error for a step (from 1) whose ELBO is not finite, in a run with the
-            present parameters and random state.
+        blame: Ways to build the error for a step (from 1) whose ELBO is not finite, from one run
+            of guide and model with the present parameters and random numbers.
+        particles: Draws from the guide per estimate.
         may_change: Whether a faster runner may take over on the way.
     """
 
@@ -39,8 +37,9 @@ class Stepper:
         self,
         choice: Choice,
         runner: Runner,
-        blame: Callable[[int], FitError],
+        blame: Sequence[Callable[[int], FitError]],
         *,
+        particles: int,
         may_change: bool,
     ) -> None:
         self.runner = runner
@@ -49,6 +48,7 @@ class Stepper:
         )
         self._choice = choice
         self._blame = blame
+        self._particles = particles
         self._pending: PendingRunner | None = None
         self._may_change = may_change and runner.name == "graph"
 
@@ -105,22 +105,24 @@ class Stepper:
             first: The first step of the block, from 0.
         """
         at = _first_fault(elbo)
-        with contextlib.suppress(Untraceable):
-            if not isinstance(self.runner, EagerRunner | PlainRunner):
-                restore(state, before)
+        if not isinstance(self.runner, EagerRunner | PlainRunner):
+            restore(state, before)
+            with contextlib.suppress(Untraceable):
                 again = EagerRunner(self._choice.step)
                 at = _first_fault(again.run(state, [n[: at + 1] for n in noise], rows[: at + 1]))
-            given = [drawn[at] for drawn in noise]
-            seed_generators(self.draws, given)
-            with supplied(self.draws, given, in_part=True):
-                return self._blame(first + at + 1)
-        # Several particles draw in other shapes than the check does: look for a like draw.
-        for seed in range(_TRIES):
-            torch.manual_seed(seed)
-            error = self._blame(first + at + 1)
-            if error.site is not None:
-                break
-        return error
+        given, number = [drawn[at] for drawn in noise], first + at + 1
+        for blame in self._blame:
+            # A way that draws otherwise than the estimator does not get through.
+            with (
+                contextlib.suppress(Untraceable, RuntimeError, IndexError),
+                supplied(self.draws, given, in_part=True),
+            ):
+                seed_generators(self.draws, given)
+                for _ in range(self._particles):
+                    error = blame(number)
+                    if error.site is not None:
+                        return error
+        return self._blame[-1](number)
 
     def close(self) -> None:
         """Stop a compilation that is not needed any more."""

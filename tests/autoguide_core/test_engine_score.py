@@ -1,0 +1,141 @@
+"""Score functions: right on average, exactly, and with less variance for their baselines."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from estimator_pairs import (
+    Model,
+    Result,
+    SwitchesGuide,
+    assert_close,
+    assert_traceable,
+    estimated,
+    estimator_of,
+    pyros,
+    seeded,
+    switches,
+)
+from pyro.infer import TraceGraph_ELBO
+from pyro.poutine.messenger import Messenger
+from torch import Tensor
+
+from autoguide_core import FitError
+from autoguide_core.engine.estimators import Estimator
+
+
+@pytest.fixture(autouse=True)
+def _double() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+class Given(Messenger):
+    """Puts given values in the place of draws, which stay latent."""
+
+    def __init__(self, **values: Tensor) -> None:
+        super().__init__()
+        self.values = values
+
+    def _pyro_sample(self, msg: Any) -> None:
+        if msg["name"] in self.values and not msg["done"]:
+            msg["value"], msg["done"] = self.values[msg["name"]], True
+
+
+def seeded_start(estimator: Estimator) -> dict[str, Tensor]:
+    torch.manual_seed(7)
+    return estimator.start()
+
+
+def moments(estimator: Estimator, particles: int) -> tuple[Result, float]:
+    """Mean bound and gradient, and the gradient's variance: exact, by a sum over all draws."""
+    logits = pyro.param("logits").detach()
+    carry = seeded_start(estimator)
+    mean, square = [torch.zeros(()), torch.zeros(3)], 0.0
+    for bits in itertools.product([0.0, 1.0], repeat=3 * particles):
+        a, b = torch.tensor(bits).reshape(particles, 3).split([1, 2], dim=-1)
+        log_a = dist.Bernoulli(logits=logits[0]).log_prob(a).sum()
+        log_b = dist.Bernoulli(logits=logits[1] + logits[2] * a).log_prob(b).sum()
+        probability = (log_a + log_b).exp()
+        values = {"a": a, "b": b} if particles > 1 else {"a": a[0, 0], "b": b[0]}
+        with Given(**values):
+            found = seeded(lambda: estimated(estimator, carry))
+        mean = [m + probability * part for m, part in zip(mean, found, strict=False)]
+        square += float(probability * (found[1] ** 2).sum())
+    return tuple(mean), square - float((mean[1] ** 2).sum())
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "own": {},
+    "none": {"baseline": {"baseline_value": torch.tensor(0.0)}},
+    "decaying": {"baseline": {"use_decaying_avg_baseline": True, "baseline_beta": 0.8}},
+}
+
+
+@pytest.mark.parametrize("particles", [1, 2])
+def test_score_functions_are_unbiased_and_baselines_take_variance_away(particles: int) -> None:
+    variances = {}
+    summed, _ = estimator_of(switches, SwitchesGuide(enumerate="parallel"), particles)
+    exact = seeded(lambda: estimated(summed, {}))
+    for name in ("own", "none", "decaying"):
+        estimator, notes = estimator_of(switches, SwitchesGuide(**OPTIONS[name]), particles)
+        mean, variances[name] = moments(estimator, particles)
+        assert not notes
+        assert_close(mean, exact)
+    assert variances["own"] < 0.5 * variances["none"]
+    assert variances["decaying"] < 0.5 * variances["none"]
+
+
+class Network(torch.nn.Module):
+    """A baseline with parameters of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope = torch.nn.Parameter(torch.tensor(0.7, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.slope * x
+
+
+def networked_guide(network: Network) -> Model:
+    def guide() -> None:
+        logits = pyro.param("logits", lambda: torch.tensor([-0.3, 0.6, 1.1]))
+        learned = {"nn_baseline": pyro.module("net", network), "nn_baseline_input": logits[0]}
+        a = pyro.sample("a", dist.Bernoulli(logits=logits[0]), infer={"baseline": learned})
+        pyro.sample("mu", dist.Normal(logits[1], 0.3))
+        constant = {"baseline_value": torch.tensor([-3.0, -4.0])}
+        with pyro.plate("data", 2):
+            b = dist.Bernoulli(logits=logits[1] + logits[2] * a)
+            pyro.sample("b", b, infer={"baseline": constant})
+
+    return guide
+
+
+@pytest.mark.parametrize("kind", ["decaying", "networked"])
+def test_options_of_baselines_are_those_of_pyro(kind: str) -> None:
+    guide = networked_guide(Network()) if kind == "networked" else SwitchesGuide(**OPTIONS[kind])
+    estimator, _ = estimator_of(switches, guide)
+    carry = {name: torch.zeros_like(value) for name, value in estimator.start().items()}
+    assert list(carry) == ([] if kind == "networked" else ["a", "b"])
+    expected = seeded(lambda: pyros(TraceGraph_ELBO(max_plate_nesting=1), switches, guide))
+    store = pyro.get_param_store()
+    averages = [store[f"__baseline_avg_downstream_cost_{name}"].detach() for name in carry]
+    assert_close(seeded(lambda: estimated(estimator, carry)), (*expected, *averages))
+
+
+@pytest.mark.parametrize("particles", [1, 3])
+def test_score_functions_can_be_traced(particles: int) -> None:
+    assert_traceable(estimator_of(switches, SwitchesGuide(), particles)[0])
+
+
+def test_an_unknown_baseline_option_is_told() -> None:
+    guide = SwitchesGuide(baseline={"decay": 0.9})
+    with pytest.raises(FitError, match="'a' has the baseline option 'decay'"):
+        estimator_of(switches, guide)

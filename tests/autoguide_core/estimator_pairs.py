@@ -140,6 +140,18 @@ def both_sides_guide() -> None:
         pyro.sample("x", dist.Normal(loc[0] + loc[1] * b, p[2]))
 
 
+def impossible_guide() -> None:
+    """Two values of `k` have probability zero; the last of them in the model, too."""
+    logits = pyro.param("logits", lambda: torch.tensor([0.3, -0.2]))
+    every = torch.cat([logits, torch.full((2,), -torch.inf)])
+    pyro.sample("k", dist.Categorical(logits=every), infer={"enumerate": "parallel"})
+
+
+def impossible() -> None:
+    k = pyro.sample("k", dist.Categorical(logits=torch.tensor([0.0, 1.0, 0.5, -torch.inf])))
+    pyro.sample("y", dist.Normal(k, 1.0), obs=data()[0])
+
+
 def partly_drawn_guide() -> None:
     """As above, but `a` is drawn."""
     p = pyro.param("p", lambda: torch.tensor([0.3, 0.6, 0.8]), constraint=constraints.unit_interval)
@@ -216,6 +228,7 @@ CASES = {
     "chain": Case(chain, hidden(*(f"state{t}" for t in range(6))), TraceEnum_ELBO),
     "list": Case(discrete_and_continuous, list_guide, TraceEnum_ELBO),
     "both sides": Case(both_sides, lambda _: both_sides_guide, TraceEnum_ELBO),
+    "impossible": Case(impossible, lambda _: impossible_guide, TraceEnum_ELBO),
     "partly drawn": Case(both_sides, lambda _: partly_drawn_guide, TraceEnum_ELBO),
     "many draws": Case(nested, lambda _: many_draws_guide, TraceEnum_ELBO, depth=2),
     "closed form": Case(nested, lambda _: dependent_guide, TraceMeanField_ELBO, depth=2),

@@ -66,13 +66,17 @@ def test_single_precision_stays(name: str) -> None:
 
 
 def test_particles_are_drawn_one_by_one_where_the_model_does_not_broadcast() -> None:
+    """There is no error under a plate of particles, only a shape that no plate explains."""
+
     def model() -> None:
         loc = pyro.sample("loc", dist.Normal(torch.zeros(2), 1.0).to_event(1))
         pyro.sample("y", dist.Normal(loc[0] * loc[1], 1.0), obs=data()[0])
+        with pyro.plate("data", 6):
+            pyro.sample("other", dist.Normal(0.0, 1.0), obs=data())
 
     guide = AutoNormal(model)
     estimator, notes = estimator_of(model, guide, 3)
-    oracle = Trace_ELBO(num_particles=3, max_plate_nesting=0)
+    oracle = Trace_ELBO(num_particles=3, max_plate_nesting=1)
     assert "one by one" in notes[0]
     expected = seeded(lambda: pyros(oracle, model, guide))
     assert_close(seeded(lambda: estimated(estimator, {})), expected)
@@ -123,6 +127,15 @@ def test_a_closed_form_takes_the_noise_out_of_the_divergence() -> None:
     exact = kl_divergence(narrow, at_zero) + 2 * kl_divergence(narrow, dist.Normal(1.0, 2.0))
     for seed in (1, 2):
         assert_close(seeded(lambda: estimated(estimator, {}), seed)[:1], (-exact,), 1e-5)
+
+
+def test_the_log_density_of_a_point_counts_beside_closed_forms() -> None:
+    """Pyro's closed form for a point forgets it."""
+    case = CASES["auxiliary"]
+    guide = case.guide(case.model)
+    estimator, _ = estimator_of(case.model, guide, analytic_kl=True)
+    expected = seeded(lambda: pyros(Trace_ELBO(), case.model, guide))
+    assert_close(seeded(lambda: estimated(estimator, {})), expected)
 
 
 def test_a_closed_form_is_not_used_where_the_guide_draws_parents_after_their_children() -> None:

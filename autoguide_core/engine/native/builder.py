@@ -154,7 +154,8 @@ class Builder:
     def foreign(self, index: int, reads: Sequence[Ref], writes: Sequence[Ref]) -> None:
         """An operation that torch runs."""
         storages = tuple(ref.storage for ref in reads if ref.storage is not None)
-        self._append(Foreign(index, storages), reads, writes)
+        targets = tuple(ref.storage for ref in writes if ref.storage is not None)
+        self._append(Foreign(index, storages, targets), reads, writes)
 
     def _append(self, kernel: Kernel, reads: Iterable[Ref], writes: Iterable[Ref]) -> None:
         for ref in reads:

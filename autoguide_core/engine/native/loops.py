@@ -40,17 +40,35 @@ _ACCUMULATE = {
 }
 
 
-def loops_source(loops: Loops, memory: Memory) -> list[str]:
-    """The body of the function that runs a kernel of loops."""
-    return _Nest(loops, memory).lines()
+def loops_source(loops: Loops, memory: Memory, rows: int = 0) -> list[str]:
+    """The body of the function that runs a kernel of loops.
+
+    Args:
+        loops: The kernel.
+        memory: Where storages lie.
+        rows: Where the kernel is a member of a group, the group's number of rows: it then runs
+            over those from ``begin`` to ``end``, and adds to sums that others have started.
+    """
+    return _Nest(loops, memory, rows).lines()
+
+
+def start_of(sign: str, kind: str) -> str:
+    """What an accumulation starts from, as a C++ expression."""
+    return _START[sign].format(kind)
+
+
+def accumulate(sign: str, place: str, value: str) -> str:
+    """A C++ statement that accumulates a value."""
+    return _ACCUMULATE[sign].format(place, value)
 
 
 class _Nest:
-    def __init__(self, loops: Loops, memory: Memory) -> None:
+    def __init__(self, loops: Loops, memory: Memory, rows: int) -> None:
         self._memory = memory
+        self._rows = rows
         self._body = loops.body
         self._domain = loops.domain
-        self._merged = _merge(loops, memory)
+        self._merged = _merge(loops)
         self._sizes = [size for size, _ in self._merged]
         depth = len(self._merged)
         self._starts: list[list[str]] = [[] for _ in range(depth + 1)]
@@ -69,19 +87,27 @@ class _Nest:
             else:
                 self._write(statement)
         lines = [f"{self._declaration(s)}" for s in self._pointers]
-        lines += self._fills
+        if not self._rows:
+            lines += self._fills
         for level in range(depth):
             lines += self._starts[level]
             if level == depth - 1 and self._simd:
                 clauses = [f" reduction({sign}:{', '.join(v)})" for sign, v in self._sums.items()]
                 lines.append(f"#pragma omp simd{''.join(clauses)}")
-            index, size = f"i{level}", self._sizes[level]
-            lines.append(f"for (int64_t {index} = 0; {index} < {size}; ++{index}) {{")
+            first, last = self._range(level)
+            lines.append(f"for (int64_t i{level} = {first}; i{level} < {last}; ++i{level}) {{")
         lines += self._starts[depth] + self._ends[depth]
         for level in reversed(range(depth)):
             lines.append("}")
             lines += self._ends[level]
         return lines
+
+    def _range(self, level: int) -> tuple[str, str]:
+        """Where a loop begins and ends."""
+        if level or not self._rows:
+            return "0", str(self._sizes[level])
+        width = self._sizes[0] // self._rows
+        return f"begin * {width}", f"end * {width}"
 
     def _compute(self, statement: Compute) -> None:
         target = statement.target
@@ -114,8 +140,8 @@ class _Nest:
         if statement.sign == "=":
             self._ends_innermost(rule.format(place, value))
             return
-        start = _START[statement.sign].format(kind)
-        partial = any(s == 0 for s in strides[:kept])
+        start = start_of(statement.sign, kind)
+        partial = any(s == 0 for s in strides[:kept]) or bool(self._rows and not kept)
         if partial:
             pointer = self._base(target)
             self._fills.append(
@@ -176,7 +202,9 @@ class _Nest:
         constant = "" if storage.role in ("scratch", "state") else "const "
         kind = C_TYPES[storage.dtype]
         name = self._pointers[storage]
-        return f"{constant}{kind}* __restrict const {name} = {self._memory.pointer(storage)};"
+        memory = self._memory
+        pointer = memory.own_pointer(storage) if self._rows else memory.pointer(storage)
+        return f"{constant}{kind}* __restrict const {name} = {pointer};"
 
     def _innermost(self, line: str) -> None:
         self._starts[len(self._merged)].append(line)
@@ -185,7 +213,7 @@ class _Nest:
         self._ends[len(self._merged)].append(line)
 
 
-def _merge(loops: Loops, memory: Memory) -> list[tuple[int, int]]:
+def _merge(loops: Loops) -> list[tuple[int, int]]:
     """Merge neighbouring dimensions that every access walks through as one.
 
     Returns:

@@ -6,19 +6,21 @@ from collections.abc import Iterator
 
 from autoguide_core.engine.native.operations import C_TYPES
 from autoguide_core.engine.native.program import (
-    Compute,
     Foreign,
-    Load,
+    Kernel,
     Loops,
     Number,
     Product,
     Program,
     Ref,
+    RowGroup,
     Scan,
     Storage,
     Write,
     dense_strides,
-    loads,
+    loads_of,
+    reads,
+    writes,
 )
 
 _ALIGNMENT = 64
@@ -36,26 +38,55 @@ class Memory:
 
     Attributes:
         bytes: Size of the scratch block.
+        own_bytes: Size of the block that each thread has for itself, by group of rows.
     """
 
     def __init__(self, program: Program) -> None:
         self._program = program
         self._aliases = _written_in_place(program)
         self._offsets: dict[Storage, int] = {}
+        self._own: dict[Storage, tuple[int, int]] = {}
+        self.own_bytes: dict[int, int] = {}
         self.bytes = 0
+        passing = _passing(program)
+        for number, kernel in enumerate(program.kernels):
+            if isinstance(kernel, RowGroup):
+                self._lay_out_group(number, kernel, passing)
         for storage in program.storages:
-            if storage.role == "scratch" and storage.stored and storage not in self._aliases:
+            if storage.role != "scratch" or not storage.stored or storage in self._aliases:
+                continue
+            if storage not in passing:
                 self._offsets[storage] = self.bytes
-                size = storage.size * storage.dtype.itemsize
-                self.bytes += -(-size // _ALIGNMENT) * _ALIGNMENT
+                self.bytes += _aligned(storage.size * storage.dtype.itemsize)
+
+    def _lay_out_group(self, number: int, group: RowGroup, passing: set[Storage]) -> None:
+        """Give each thread memory for its share of the sums, and for a block of passing values."""
+        end = 0
+        for storage, _ in group.sums:
+            self._own[storage] = (end, 0)
+            end += _aligned(storage.size * storage.dtype.itemsize)
+        for storage in dict.fromkeys(writes(group)):
+            if storage in passing:
+                width = storage.size // group.rows
+                self._own[storage] = (end, width)
+                end += _aligned(group.block * width * storage.dtype.itemsize)
+        self.own_bytes[number] = end
+
+    def own_pointer(self, storage: Storage) -> str:
+        """The address of the first element, seen from a member of a group of rows."""
+        if storage not in self._own:
+            return self.pointer(storage)
+        offset, width = self._own[storage]
+        back = f" - begin * {width}" if width else ""
+        return f"reinterpret_cast<{C_TYPES[storage.dtype]}*>(f.own + {offset}){back}"
 
     def place(self, storage: Storage) -> Storage:
         """The storage whose memory this one uses: another's, or its own."""
         return self._aliases.get(storage, storage)
 
-    def offset(self, storage: Storage) -> int:
-        """Bytes from the start of the scratch block."""
-        return self._offsets[storage]
+    def offsets(self) -> dict[Storage, int]:
+        """What lies in the scratch block, with the bytes from its start."""
+        return dict(self._offsets)
 
     def pointer(self, storage: Storage) -> str:
         """A C++ expression for the address of the first element."""
@@ -75,7 +106,8 @@ class Memory:
     def frame_source(self) -> str:
         """The struct that holds what comes from outside."""
         members = [f"  {_member_type(s)} {s.name};" for s in self._given()]
-        return "\n".join(["struct Frame {", "  char* scratch;", *members, "};"])
+        own = ["  char* own;", "  int32_t threads;"]
+        return "\n".join(["struct Frame {", "  char* scratch;", *own, *members, "};"])
 
     def given_source(self) -> str:
         """The struct's values, out of the arguments of the entry point."""
@@ -102,8 +134,8 @@ class Memory:
         scattered = {
             statement.target
             for kernel in self._program.kernels
-            if isinstance(kernel, Loops)
-            for statement in kernel.body
+            for loops in _all_loops(kernel)
+            for statement in loops.body
             if isinstance(statement, Write) and (statement.gathers or statement.sign != "=")
         }
         for storage in self._offsets:
@@ -156,6 +188,30 @@ def _written_in_place(program: Program) -> dict[Storage, Storage]:
     return aliases
 
 
+def _passing(program: Program) -> set[Storage]:
+    """What a group of rows computes row by row, and nothing outside of the group reads."""
+    inside: set[Storage] = set()
+    outside = {ref.storage for ref in program.results}
+    for kernel in program.kernels:
+        if isinstance(kernel, RowGroup):
+            sums = {storage for storage, _ in kernel.sums}
+            inside |= {storage for storage in writes(kernel) if storage.size % kernel.rows == 0}
+            outside |= sums
+            outside |= {storage for storage in reads(kernel) if storage not in set(writes(kernel))}
+        else:
+            outside |= {*reads(kernel), *writes(kernel)}
+    return inside - outside
+
+
+def _all_loops(kernel: Kernel) -> Iterator[Loops]:
+    members = kernel.members if isinstance(kernel, RowGroup) else (kernel,)
+    yield from (member for member in members if isinstance(member, Loops))
+
+
+def _aligned(size: int) -> int:
+    return -(-size // _ALIGNMENT) * _ALIGNMENT
+
+
 def _last_reads(program: Program) -> dict[Storage, float]:
     """The last kernel that reads each storage; half a kernel later where it reads out of order."""
     last: dict[Storage, float] = {}
@@ -166,9 +222,12 @@ def _last_reads(program: Program) -> dict[Storage, float]:
 
     for number, kernel in enumerate(program.kernels):
         match kernel:
+            case RowGroup():
+                for storage in reads(kernel):
+                    read(storage, number + 0.5)
             case Loops():
                 for statement in kernel.body:
-                    for load in _loads_of(statement):
+                    for load in loads_of(statement):
                         in_order = (
                             not load.gathers
                             and load.offset == 0
@@ -187,12 +246,3 @@ def _last_reads(program: Program) -> dict[Storage, float]:
         if ref.storage is not None and ref.storage.role == "state":
             read(ref.storage, len(program.kernels))
     return last
-
-
-def _loads_of(statement: Compute | Write) -> Iterator[Load]:
-    operands = statement.operands if isinstance(statement, Compute) else (statement.operand,)
-    for operand in operands:
-        yield from loads(operand)
-    if isinstance(statement, Write):
-        for gather in statement.gathers:
-            yield from loads(gather.index)

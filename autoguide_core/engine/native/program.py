@@ -187,13 +187,34 @@ class Scan:
 
 @dataclass(frozen=True)
 class Foreign:
-    """An operation that torch runs; ``index`` tells which, ``reads`` what it reads."""
+    """An operation that torch runs; ``index`` tells which one of the runner's list."""
 
     index: int
     reads: tuple[Storage, ...]
+    writes: tuple[Storage, ...]
 
 
-Kernel = Loops | Product | Scan | Foreign
+@dataclass(frozen=True)
+class RowGroup:
+    """Kernels that all run over the same rows, and so can take turns block by block of them.
+
+    A block of a large matrix is then read once for all of them while it is in the cache, and
+    blocks can be shared out among threads.
+
+    Attributes:
+        rows: Their number.
+        block: How many are taken at a time.
+        members: The kernels, in order.
+        sums: What they accumulate over the rows: the storages, with their sign.
+    """
+
+    rows: int
+    block: int
+    members: tuple[Loops | Product, ...]
+    sums: tuple[tuple[Storage, str], ...]
+
+
+Kernel = Loops | Product | Scan | Foreign | RowGroup
 
 
 @dataclass
@@ -222,6 +243,48 @@ def dense_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
         strides.append(step)
         step *= size
     return tuple(reversed(strides))
+
+
+def reads(kernel: Kernel) -> Iterator[Storage]:
+    """The storages that a kernel reads from memory."""
+    match kernel:
+        case Loops():
+            for statement in kernel.body:
+                yield from (load.storage for load in loads_of(statement))
+        case Product():
+            yield from (r.storage for r in (kernel.left, kernel.right) if r.storage is not None)
+        case Scan():
+            if kernel.source.storage is not None:
+                yield kernel.source.storage
+        case Foreign():
+            yield from kernel.reads
+        case RowGroup():
+            for member in kernel.members:
+                yield from reads(member)
+
+
+def writes(kernel: Kernel) -> Iterator[Storage]:
+    """The storages that a kernel writes, in memory or in registers."""
+    match kernel:
+        case Loops():
+            yield from (statement.target for statement in kernel.body)
+        case Product() | Scan():
+            yield kernel.target
+        case Foreign():
+            yield from kernel.writes
+        case RowGroup():
+            for member in kernel.members:
+                yield from writes(member)
+
+
+def loads_of(statement: Statement) -> Iterator[Load]:
+    """The loads in a statement, those of its indices among them."""
+    operands = statement.operands if isinstance(statement, Compute) else (statement.operand,)
+    for operand in operands:
+        yield from loads(operand)
+    if isinstance(statement, Write):
+        for gather in statement.gathers:
+            yield from loads(gather.index)
 
 
 def loads(operand: Operand) -> Iterator[Load]:

@@ -80,6 +80,7 @@ class NativeRunner:
             ctypes.c_void_p(self._scratch.data_ptr()),
             ctypes.c_void_p(results.data_ptr()),
             self._foreign,
+            ctypes.c_int32(torch.get_num_threads()),
         )
         if self._failure is not None:
             failure, self._failure = self._failure, None
@@ -93,14 +94,12 @@ class NativeRunner:
         places.update((storage, tensor.view(-1)) for storage, tensor in given)
         for storage, tensor in zip(program.of_role("constant"), self._constants, strict=True):
             places[storage] = tensor
+        for storage, start in memory.offsets().items():
+            size = storage.size * storage.dtype.itemsize
+            places[storage] = self._scratch[start : start + size].view(storage.dtype)
         for storage in program.storages:
-            place = memory.place(storage)
-            if storage.role == "scratch" and place.role == "state":
-                places[storage] = places[place]
-            elif storage.role == "scratch" and storage.stored:
-                start = memory.offset(storage)
-                size = storage.size * storage.dtype.itemsize
-                places[storage] = self._scratch[start : start + size].view(storage.dtype)
+            if memory.place(storage) is not storage:
+                places[storage] = places[memory.place(storage)]
         return places
 
     def _bound(self, call: ForeignCall) -> Callable[[], None]:

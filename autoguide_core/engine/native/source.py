@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import resources
 
-from autoguide_core.engine.native.loops import loops_source
-from autoguide_core.engine.native.memory import Memory
+from autoguide_core.engine.native.loops import accumulate, loops_source, start_of
+from autoguide_core.engine.native.memory import Memory, number_source
 from autoguide_core.engine.native.operations import C_TYPES
-from autoguide_core.engine.native.products import product_source, scan_source
+from autoguide_core.engine.native.products import member_source, product_source, scan_source
 from autoguide_core.engine.native.program import (
     Foreign,
     Kernel,
@@ -16,6 +16,7 @@ from autoguide_core.engine.native.program import (
     Product,
     Program,
     Ref,
+    RowGroup,
     Scan,
     dense_strides,
 )
@@ -25,8 +26,8 @@ _ENTRY = """
 // or a foreign operation failed.
 extern "C" int64_t run(int64_t count, void* const* state, void* const* noise, const void* rows,
                        void* const* constants, char* scratch, double* results,
-                       int32_t (*foreign)(int32_t)) {{
-  Frame f{{scratch, {given}}};
+                       int32_t (*foreign)(int32_t), int32_t threads) {{
+  Frame f{{scratch, nullptr, threads, {given}}};
 {fills}
   for (int64_t step = 0; step < count; ++step) {{
 {calls}
@@ -37,6 +38,34 @@ extern "C" int64_t run(int64_t count, void* const* state, void* const* noise, co
   return count;
 }}
 """
+
+_GROUP = """
+static void kernel_{number}(const Frame& frame) {{
+  alignas(64) static thread_local char own[{own_bytes}];
+  {{
+    const Frame& f = frame;
+{starts}
+  }}
+  #pragma omp parallel num_threads(frame.threads) if (frame.threads > 1)
+  {{
+    Frame f = frame;
+    f.own = own;
+{own_starts}
+    #pragma omp for schedule(static)
+    for (int64_t begin = 0; begin < {rows}; begin += {block}) {{
+      const int64_t end = begin + {block} < {rows} ? begin + {block} : {rows};
+{calls}
+    }}
+    // One thread after the other, so that sums are the same from run to run.
+    #pragma omp for ordered schedule(static, 1)
+    for (int32_t thread = 0; thread < frame.threads; ++thread) {{
+      #pragma omp ordered
+      {{
+{merges}
+      }}
+    }}
+  }}
+}}"""
 
 
 def program_source(program: Program, memory: Memory) -> str:
@@ -56,6 +85,10 @@ def program_source(program: Program, memory: Memory) -> str:
         if isinstance(kernel, Foreign):
             calls.append(f"    if (foreign({kernel.index})) return step;")
             continue
+        if isinstance(kernel, RowGroup):
+            parts += group_functions(number, kernel, memory)
+            calls.append(f"    kernel_{number}(f);")
+            continue
         body = "\n".join(f"  {line}" for line in _kernel_lines(kernel, memory))
         parts.append(f"static void kernel_{number}(const Frame& f) {{\n{body}\n}}")
         calls.append(f"    kernel_{number}(f);")
@@ -69,6 +102,42 @@ def program_source(program: Program, memory: Memory) -> str:
         )
     )
     return "\n\n".join(parts)
+
+
+def group_functions(number: int, group: RowGroup, memory: Memory) -> Iterator[str]:
+    """A function for each member of a group, and one that runs them block by block."""
+    for place, member in enumerate(group.members):
+        lines = (
+            loops_source(member, memory, group.rows)
+            if isinstance(member, Loops)
+            else member_source(member, memory, group.rows)
+        )
+        body = "\n".join(f"  {line}" for line in lines)
+        yield (
+            f"static void member_{number}_{place}(const Frame& f, int64_t begin, int64_t end) {{"
+            f"\n{body}\n}}"
+        )
+    starts, own_starts, merges = [], [], []
+    for storage, sign in group.sums:
+        kind = C_TYPES[storage.dtype]
+        start = start_of(sign, kind)
+        whole, own = f"({memory.pointer(storage)})", f"({memory.own_pointer(storage)})"
+        first = start if storage.fill is None else number_source(storage.fill, kind)
+        loop = f"for (int64_t i = 0; i < {storage.size}; ++i)"
+        starts.append(f"  {loop} {whole}[i] = {first};")
+        own_starts.append(f"    {loop} {own}[i] = {start};")
+        merges.append(f"      {loop} {accumulate(sign, f'{whole}[i]', f'{own}[i]')}")
+    calls = [f"      member_{number}_{i}(f, begin, end);" for i in range(len(group.members))]
+    yield _GROUP.format(
+        number=number,
+        rows=group.rows,
+        block=group.block,
+        own_bytes=max(memory.own_bytes[number], 1),
+        starts="\n".join(starts),
+        own_starts="\n".join(own_starts),
+        calls="\n".join(calls),
+        merges="\n".join(merges),
+    )
 
 
 def _kernel_lines(kernel: Kernel, memory: Memory) -> Iterator[str]:

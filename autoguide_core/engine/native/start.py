@@ -11,6 +11,7 @@ from autoguide_core.engine.native.errors import NativeUnavailable
 from autoguide_core.engine.native.lowering import Lowering
 from autoguide_core.engine.native.memory import Memory
 from autoguide_core.engine.native.program import Role
+from autoguide_core.engine.native.rows import group_rows
 from autoguide_core.engine.native.runner import NativeRunner
 from autoguide_core.engine.native.source import program_source
 from autoguide_core.engine.stepping.step_graph import StepGraph
@@ -28,7 +29,7 @@ class PendingNative:
     def __init__(self, lowering: Lowering, state: Mapping[str, torch.Tensor], title: str) -> None:
         self._lowering = lowering
         self._state = state
-        self._program = lowering.run()
+        self._program = group_rows(lowering.run())
         self._memory = Memory(self._program)
         source = program_source(self._program, self._memory)
         self._compilation = Compilation.start(source, title)

@@ -28,6 +28,8 @@ from torch import Tensor
 
 from autoguide_core import FitError
 from autoguide_core.engine.estimators import Estimator
+from autoguide_core.engine.estimators.downstream import trace_downstream
+from autoguide_core.engine.estimators.particles import Particles
 
 
 @pytest.fixture(autouse=True)
@@ -128,6 +130,28 @@ def test_options_of_baselines_are_those_of_pyro(kind: str) -> None:
     store = pyro.get_param_store()
     averages = [store[f"__baseline_avg_downstream_cost_{name}"].detach() for name in carry]
     assert_close(seeded(lambda: estimated(estimator, carry)), (*expected, *averages))
+
+
+@pytest.mark.parametrize("way", ["writing", "branching", "neither"])
+def test_a_draw_that_leaves_its_tensor_is_still_accounted_for(way: str) -> None:
+    """Pyro loses sight of such a draw, and so its gradient, without a word."""
+
+    def model() -> None:
+        a = pyro.sample("a", dist.Bernoulli(0.4))
+        loc = torch.zeros(1)
+        if way == "writing":
+            loc[0] = a
+        elif way == "branching" and a > 0:
+            loc = torch.ones(1)
+        pyro.sample("y", dist.Normal(loc[0], 1.0), obs=torch.tensor(0.7))
+
+    def guide() -> None:
+        pyro.sample("a", dist.Bernoulli(pyro.param("p", lambda: torch.tensor(0.6))))
+
+    particles = Particles(model, guide, (), {}, depth=0)
+    found = trace_downstream(particles, ["a"])["a"]
+    assert found.model == (["a"] if way == "neither" else ["a", "y"])
+    assert found.guide == ["a"]
 
 
 @pytest.mark.parametrize("particles", [1, 3])

@@ -11,12 +11,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyro
 import torch
 from pyro.distributions.util import is_identically_zero
 from pyro.infer.util import MultiFrameTensor
 from pyro.ops.provenance import get_provenance, track_provenance
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from autoguide_core.engine.estimators.particles import Pair, Particles, Site
 
@@ -78,12 +80,39 @@ def trace_downstream(particles: Particles, names: Collection[str]) -> dict[str, 
         names: The guide's sites.
     """
     found = {name: Downstream() for name in names}
-    with Marking(names), torch.no_grad():
+    unchecked = pyro.validation_enabled(False)  # checks read values, without an influence
+    with unchecked, Marking(names), _Losses() as losses, torch.no_grad():
         pair = next(particles.pairs())
         for name, site in pair.model_sites():
-            for source in get_provenance(site["log_prob_sum"]):
+            for source in get_provenance(site["log_prob_sum"]) | losses.names:
                 found[source].model.append(name)
         for name, site in pair.guide_sites():
-            for source in get_provenance(site["log_prob_sum"]):
+            for source in get_provenance(site["log_prob_sum"]) | losses.names:
                 found[source].guide.append(name)
     return found
+
+
+class _Losses(TorchFunctionMode):
+    """Notes the marks that get lost: by writing into a tensor, or reading a value in Python.
+
+    Everything may depend on such a draw.
+    """
+
+    _READING = frozenset(
+        {"__bool__", "__float__", "__int__", "__index__", "item", "tolist", "numpy", "__array__"}
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: frozenset[str] = frozenset()
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        name = getattr(func, "__name__", "")
+        if name in self._READING or (kwargs and "out" in kwargs):
+            self.names |= get_provenance((args, kwargs))
+        elif name == "__setitem__" or (name.endswith("_") and not name.endswith("__")):
+            target, *written = args
+            self.names |= get_provenance((written, kwargs)) - get_provenance(target)
+        return func(*args, **(kwargs or {}))

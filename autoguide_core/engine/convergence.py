@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +64,16 @@ class Drift:
             self._path += path
             if step == self._last and self._path > 0.0:
                 self._compare()
+
+    def record(self) -> dict[str, Any]:
+        """All that was noted, as tensors and plain values."""
+        return {"start": self._start, "path": self._path, "ratio": self.ratio, "name": self.name}
+
+    def take_up(self, record: Mapping[str, Any]) -> None:
+        """Go on from what another drift of the same parameters has noted."""
+        for name, value in record["start"].items():
+            self._start[name] = value.to(self._parameters[name].device)
+        self._path, self.ratio, self.name = record["path"], record["ratio"], record["name"]
 
     def _compare(self) -> None:
         for name, start in self._start.items():

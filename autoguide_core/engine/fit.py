@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from autoguide_core.engine.isolation import StoreState, own_randomness, own_stor
 from autoguide_core.engine.progress import ProgressCallback, Reporter
 from autoguide_core.engine.result import FitResult, Run
 from autoguide_core.engine.settings import FitSettings
+from autoguide_core.engine.stepping.checkpoint import Checkpoint
 from autoguide_core.engine.stepping.method import run_stepping
 from autoguide_core.engine.structure import Model, Structure, inspect, parameters
 from autoguide_core.engine.threads import suitable_threads
@@ -41,6 +43,8 @@ def fit(
     *,
     settings: FitSettings = _DEFAULTS,
     progress: ProgressCallback | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_seconds: float = 10.0,
 ) -> FitResult:
     """Fit ``guide`` to the posterior of ``model``.
 
@@ -54,18 +58,25 @@ def fit(
         kwargs: Keyword arguments of model and guide.
         settings: How to fit.
         progress: Called about ten times a second at most with a :class:`Progress`.
+        checkpoint: A file that method ``adam`` keeps its state in. If it is there, the fit goes
+            on from it, to the very numbers of a fit that was never interrupted; a finished fit
+            is there at once. The other methods take seconds, repeat exactly, and write no file.
+        checkpoint_seconds: Least time between two writes; the file is also written at the end
+            and when the fit is interrupted.
 
     Returns:
         The result; ``result.parameters()`` enters its parameter store.
 
     Raises:
-        FitError: If the fit cannot start or cannot go on; its ``site`` names the culprit.
+        FitError: If the fit cannot start or cannot go on; its ``site`` names the culprit. Also
+            if the checkpoint is another fit's, or cannot be read or written.
     """
     started = time.monotonic()
     keywords = dict(kwargs or {})
     store: StoreState = {}
     with own_store(store), own_randomness(settings.seed), suitable_threads(args, keywords):
-        run = _run(model, guide, tuple(args), keywords, settings, Reporter(progress))
+        file = None if checkpoint is None else Checkpoint(Path(checkpoint), checkpoint_seconds)
+        run = _run(model, guide, tuple(args), keywords, settings, Reporter(progress), file)
     return FitResult(
         guide=run.guide or guide,
         elbo=run.elbo,
@@ -94,6 +105,7 @@ def _run(
     kwargs: dict[str, Any],
     settings: FitSettings,
     report: Reporter,
+    checkpoint: Checkpoint | None,
 ) -> Run:
     """Set the guide up, check the start, choose the method and run it."""
     structure = inspect(model, guide, args, kwargs)
@@ -109,7 +121,14 @@ def _run(
         if settings.method == "curvature":
             raise FitError(f"method 'curvature' cannot be used: {obstacle}")
     run = run_stepping(
-        model, guide, args, kwargs, structure=structure, settings=settings, report=report
+        model,
+        guide,
+        args,
+        kwargs,
+        structure=structure,
+        settings=settings,
+        report=report,
+        checkpoint=checkpoint,
     )
     if not is_laplace(part):
         return run

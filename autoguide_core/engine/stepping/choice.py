@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from torch import Tensor
+from torch.fx import GraphModule
 
 from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.estimators import Untraceable
@@ -46,13 +46,27 @@ class Choice:
     scattered: str | None = None
     opaque: str | None = None
     notes: list[str] = field(default_factory=list)
+    _recorded: StepGraph | None = None
 
-    @cached_property
+    @property
     def graph(self) -> StepGraph:
-        """The graph of the step; raises Untraceable where there can be none."""
+        """The graph of the step, recorded once; raises Untraceable where there can be none."""
         if reason := self.scattered or self.opaque:
             raise Untraceable(reason)
-        return trace_step(self.step, self.state, self.row)
+        if self._recorded is None:
+            try:
+                self._recorded = trace_step(self.step, self.state, self.row)
+            except Untraceable as error:
+                self.opaque = error.reason
+                raise
+        return self._recorded
+
+    def graph_if_any(self) -> GraphModule | None:
+        """What the step does, for comparison, or None where it cannot be recorded."""
+        try:
+            return self.graph.graph
+        except Untraceable:
+            return None
 
     def plain(self) -> PlainRunner:
         """Pyro as it is."""

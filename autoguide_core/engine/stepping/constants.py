@@ -23,6 +23,15 @@ _OF_SHAPES = {
 }
 """Operations that depend on shapes alone, and shapes are fixed."""
 
+_UNFILLED = {
+    _aten.empty.memory_format,
+    _aten.empty_like.default,
+    _aten.empty_strided.default,
+    _aten.new_empty.default,
+    _aten.new_empty_strided.default,
+}
+"""Operations that leave memory as it was, for others to write to."""
+
 
 def fold_constants(graph: GraphModule, example: Sequence[Tensor]) -> None:
     """Compute once what the inputs do not change, in place.
@@ -120,6 +129,7 @@ class _Recorder(Interpreter):
         return self._values
 
     def run_node(self, n: Node) -> Any:
-        """Run one node."""
-        self._values[n] = super().run_node(n)
+        """Run one node; what would be left as it was is zero, to be the same in every process."""
+        value = super().run_node(n)
+        self._values[n] = value.zero_() if n.target in _UNFILLED else value
         return self._values[n]

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from autoguide_core.engine.convergence import Drift
 from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.optimisers import Optimiser, rates
 from autoguide_core.engine.stepping.noise import NoiseSource
 from autoguide_core.engine.stepping.pace import Pace
-from autoguide_core.engine.stepping.step import State, copied, restore
+from autoguide_core.engine.stepping.progressed import Progressed
+from autoguide_core.engine.stepping.step import copied, restore
 from autoguide_core.engine.stepping.stepper import Stepper
+
+AfterBlock = Callable[[Progressed, bool], None]
 
 
 @dataclass(frozen=True)
@@ -45,30 +45,11 @@ class Plan:
         return self.optimiser.rows(_numbers(first, count), self.rates(first, count))
 
 
-@dataclass
-class Progressed:
-    """How far a run has come: all that a checkpoint holds.
-
-    Attributes:
-        state: The state after ``done`` steps.
-        elbo: The ELBO in nats at each step, of which the first ``done`` are known.
-        drift: How straight the parameters have travelled.
-        done: Steps made.
-        engines: Each runner that has stepped, with its first step (from 0).
-    """
-
-    state: State
-    elbo: npt.NDArray[np.float64]
-    drift: Drift
-    done: int = 0
-    engines: list[tuple[str, int]] = field(default_factory=list)
-
-
 def run_steps(
     plan: Plan,
     stepper: Stepper,
     progressed: Progressed,
-    after_block: Callable[[Progressed, bool], None],
+    after_block: AfterBlock,
 ) -> None:
     """Make the steps that are left.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -20,11 +21,16 @@ from autoguide_core.engine.optimisers import AVERAGE, Averaged, make_optimiser
 from autoguide_core.engine.progress import Reporter
 from autoguide_core.engine.result import Run
 from autoguide_core.engine.settings import FitSettings
+from autoguide_core.engine.stepping.checkpoint import Checkpoint, told_to_end
 from autoguide_core.engine.stepping.choice import Choice
-from autoguide_core.engine.stepping.eager import PlainRunner, put_values
+from autoguide_core.engine.stepping.eager import put_values
 from autoguide_core.engine.stepping.fallback import PyroEstimator
-from autoguide_core.engine.stepping.loop import Plan, Progressed, run_steps
+from autoguide_core.engine.stepping.fingerprint import fingerprint
+from autoguide_core.engine.stepping.loop import AfterBlock, Plan, run_steps
 from autoguide_core.engine.stepping.parameters import flatten, obstacle_to_packing, packed
+from autoguide_core.engine.stepping.progressed import Progressed
+from autoguide_core.engine.stepping.resume import Keeper
+from autoguide_core.engine.stepping.runner import Runner
 from autoguide_core.engine.stepping.step import SLOT, Step
 from autoguide_core.engine.stepping.stepper import Stepper
 from autoguide_core.engine.stepping.supply import discover
@@ -42,6 +48,7 @@ def run_stepping(
     structure: Structure,
     settings: FitSettings,
     report: Reporter,
+    checkpoint: Checkpoint | None = None,
 ) -> Run:
     """Climb the ELBO with a first-order optimizer, in the present parameter store.
 
@@ -53,13 +60,14 @@ def run_stepping(
         structure: The facts of the pair.
         settings: The settings of the fit.
         report: Where progress goes.
+        checkpoint: The file that the run is kept in, and goes on from if it is there.
 
     Returns:
         The run; the parameters in the store are the fitted ones.
 
     Raises:
         FitError: If there is nothing to fit, the engine asked for cannot be used, or the ELBO
-            stops being finite.
+            stops being finite, or the checkpoint is another fit's.
     """
     watched = parameters()
     if not watched:
@@ -77,30 +85,64 @@ def run_stepping(
         state = step.start(theta)
         row = plan.rows(0, 1)[0].to(theta)
         choice = Choice(step, state, row, type(guide).__name__, scattered, opaque, notes)
-        is_free = settings.engine == "auto"
-        stepper = Stepper(
-            choice,
-            choice.at_once(settings.steps) if is_free else choice.named(settings.engine),
-            _ways_to_blame(structure, settings.particles, model, guide, args, kwargs),
-            particles=settings.particles,
-            may_change=is_free,
-        )
-        progressed = Progressed(
-            state, np.full(settings.steps, np.nan), Drift(watched, settings.steps)
-        )
-
-        def after_block(progressed: Progressed, is_broken_off: bool) -> None:
-            done = progressed.done
-            report(done, settings.steps, float(progressed.elbo[done - 1]), _PHASE)
-
-        with contextlib.closing(stepper):
-            run_steps(plan, stepper, progressed, after_block)
-        if isinstance(stepper.runner, PlainRunner):
-            leaves = stepper.runner.leaves
+        drift, elbo = Drift(watched, settings.steps), np.full(settings.steps, np.nan)
+        progressed, keeper = Progressed(state, elbo, drift), None
+        if checkpoint is not None:
+            graph = None if settings.engine == "eager" else choice.graph_if_any()
+            identity = fingerprint(settings, watched, (args, kwargs), step.draws, graph)
+            keeper = Keeper(checkpoint, identity, notes)
+            keeper.take_up(progressed)
+        if progressed.done < settings.steps:
+            stepper = Stepper(
+                choice,
+                _first_runner(choice, settings, progressed, keeper),
+                _ways_to_blame(structure, settings.particles, model, guide, args, kwargs),
+                particles=settings.particles,
+                may_change=settings.engine == "auto" and keeper is None,
+            )
+            with contextlib.closing(stepper), told_to_end() if keeper else nullcontext():
+                run_steps(plan, stepper, progressed, _after_block(report, keeper))
+            leaves = stepper.leaves
         put_values(state[SLOT + AVERAGE if settings.averaging else "theta"], leaves)
-    drift = None if settings.optimizer == "SGD" else progressed.drift
-    verdict = judge(progressed.elbo, settings.tolerance, drift, settings.steps)
-    return Run(progressed.elbo, verdict, "adam", tuple(notes), engine=_told(progressed.engines))
+    travelled = None if settings.optimizer == "SGD" else drift
+    verdict = judge(elbo, settings.tolerance, travelled, settings.steps)
+    return Run(elbo, verdict, "adam", tuple(notes), engine=_told(progressed.engines))
+
+
+def _first_runner(
+    choice: Choice, settings: FitSettings, progressed: Progressed, keeper: Keeper | None
+) -> Runner:
+    """The runner to start with.
+
+    With a checkpoint it is the one to stay with, since the moment of a change would not be the
+    same in a run that is interrupted; and it is the one that has stepped so far.
+    """
+    if settings.engine != "auto":
+        return choice.named(settings.engine)
+    if keeper is None:
+        return choice.at_once(settings.steps)
+    if not progressed.engines:
+        return choice.best()
+    before, _ = progressed.engines[-1]
+    try:
+        return choice.named(before)
+    except FitError:
+        runner = choice.best()
+        keeper.note_difference(f"another engine, {runner.name!r} instead of {before!r}")
+        return runner
+
+
+def _after_block(report: Reporter, keeper: Keeper | None) -> AfterBlock:
+    """What is to be done between blocks: reports, and records in the checkpoint."""
+
+    def act(progressed: Progressed, is_broken_off: bool) -> None:
+        done, elbo = progressed.done, progressed.elbo
+        if done and not is_broken_off:
+            report(done, len(elbo), float(elbo[done - 1]), _PHASE)
+        if keeper is not None:
+            keeper.keep(progressed, now=is_broken_off)
+
+    return act
 
 
 def _estimator(

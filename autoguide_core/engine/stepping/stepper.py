@@ -53,6 +53,12 @@ class Stepper:
         self._may_change = may_change and runner.name == "graph"
 
     @property
+    def leaves(self) -> tuple[Tensor, ...]:
+        """The parameters, in their order in ``theta``."""
+        runner = self.runner
+        return runner.leaves if isinstance(runner, PlainRunner) else self._choice.step.leaves
+
+    @property
     def is_waiting(self) -> bool:
         """Whether a faster runner may be ready soon."""
         return self._pending is not None

@@ -1,0 +1,124 @@
+"""A file that an interrupted fit goes on from, with the numbers that it would have had anyway."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from autoguide_core.engine.errors import FitError
+
+_FORMAT = 1
+_TERMINATED = 128 + signal.SIGTERM
+
+
+@dataclass
+class Checkpoint:
+    """Reads and writes the file of one fit.
+
+    A record holds tensors, numbers, strings, and lists and dicts of them; so it can be read
+    without running code from the file.
+
+    Attributes:
+        path: The file. Its folder must be there.
+        seconds: Least time between two records of a run.
+    """
+
+    path: Path
+    seconds: float
+    _written: float = field(default_factory=time.monotonic)
+
+    def read(self, fingerprint: Mapping[str, str]) -> dict[str, Any] | None:
+        """The last record, or None where there is no file yet.
+
+        Args:
+            fingerprint: What tells this fit from others, by names for the user.
+
+        Raises:
+            FitError: If the folder is missing, the file is no checkpoint, or it is another fit's.
+        """
+        if not self.path.parent.is_dir():
+            raise FitError(
+                f"the folder of the checkpoint {self.path} does not exist; make it first"
+            )
+        if not self.path.exists():
+            return None
+        try:
+            record = torch.load(self.path, map_location="cpu", weights_only=True)
+            written = record["fingerprint"]
+            known = record["format"] == _FORMAT
+        except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.PickleError) as error:
+            raise FitError(
+                f"{self.path} cannot be read as a checkpoint ({type(error).__name__}); "
+                "remove it to start afresh, or name another file"
+            ) from error
+        names = [n for n in {**fingerprint, **written} if fingerprint.get(n) != written.get(n)]
+        if names or not known:
+            differ = "; ".join(_difference(n, written.get(n), fingerprint.get(n)) for n in names)
+            raise FitError(
+                f"the checkpoint {self.path} is of another fit: "
+                f"{differ or 'it was written by another version of this program'}; "
+                "remove it to start afresh, or name another file"
+            )
+        found: dict[str, Any] = record
+        return found
+
+    def write(self, fingerprint: Mapping[str, str], record: Mapping[str, Any]) -> None:
+        """Replace the file by a new record, whole or not at all.
+
+        Raises:
+            FitError: If it cannot be written.
+        """
+        part = self.path.with_name(self.path.name + ".part")
+        try:
+            with part.open("wb") as file:
+                torch.save({"format": _FORMAT, "fingerprint": dict(fingerprint), **record}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, self.path)
+        except OSError as error:
+            raise FitError(f"the checkpoint {self.path} cannot be written: {error}") from error
+        self._written = time.monotonic()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the last record is old enough for another."""
+        return time.monotonic() - self._written >= self.seconds
+
+
+@contextmanager
+def told_to_end() -> Iterator[None]:
+    """Turn SIGTERM into SystemExit while inside, so that a last record can be written.
+
+    Only where nobody else handles the signal, and in the main thread, which alone may.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _exit)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(_TERMINATED)
+
+
+def _difference(name: str, there: str | None, here: str | None) -> str:
+    """How a part of a fingerprint differs, with the values where it is a setting."""
+    if name.startswith("the "):
+        return f"{name} differ"
+    return f"{name} is {there} there and {here} here"

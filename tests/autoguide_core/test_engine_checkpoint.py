@@ -1,0 +1,155 @@
+"""Fits that are killed and go on: the same numbers, and no checkpoint taken for another's."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+
+from autoguide_core import AutoNormal, FitError, FitResult, FitSettings, fit
+from autoguide_core.engine.native.errors import NativeUnavailable
+from autoguide_core.engine.progress import Progress
+from autoguide_core.engine.stepping import choice
+
+DATA = torch.linspace(-1.0, 3.0, 40)
+
+
+def minibatched(y: torch.Tensor) -> None:
+    mu = pyro.sample("mu", dist.Normal(0.0, 10.0))
+    sigma = pyro.sample("sigma", dist.LogNormal(0.0, 1.0))
+    with pyro.plate("data", 40, subsample_size=10) as index:
+        pyro.sample("y", dist.Normal(mu, sigma), obs=y[index])
+
+
+def run(path: Path | None, engine: str, steps: int = 400, **options: object) -> FitResult:
+    settings = FitSettings(steps=steps, method="adam", engine=engine)
+    guide = AutoNormal(minibatched)
+    return fit(
+        minibatched,
+        guide,
+        (DATA,),
+        settings=settings,
+        checkpoint=path,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def equal(one: FitResult, other: FitResult) -> None:
+    assert np.array_equal(one.elbo, other.elbo)
+    assert one.verdict == other.verdict
+    assert one.engine == other.engine
+    values, others = one.parameter_values(), other.parameter_values()
+    assert list(values) == list(others)
+    assert all(np.array_equal(values[name], others[name]) for name in values)
+
+
+def test_a_fit_that_is_killed_goes_on_to_the_same_numbers(tmp_path: Path) -> None:
+    path, engine, steps = tmp_path / "fit.pt", "graph", 3000
+    code = (
+        f"import sys; sys.path[:0] = {sys.path!r}\n"
+        f"import pathlib, {__name__} as tests\n"
+        f"tests.run(pathlib.Path({str(path)!r}), {engine!r}, {steps}, checkpoint_seconds=0.0)\n"
+    )
+    chance, kills = random.Random(3), 0
+    for _ in range(2):
+        worker = subprocess.Popen(
+            [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": str(kills)}
+        )
+        before = path.stat().st_mtime_ns if path.exists() else 0
+        while worker.poll() is None:
+            time.sleep(0.01)
+            if path.exists() and path.stat().st_mtime_ns != before:
+                time.sleep(0.3 * chance.random())
+                break
+        worker.kill()
+        kills += worker.wait() == -signal.SIGKILL
+    assert kills == 2
+    done = torch.load(path, weights_only=True)["done"]
+    assert 0 < done < steps
+    equal(run(path, engine, steps), run(None, engine, steps))
+
+
+def test_an_interrupt_is_written_down_and_a_finished_fit_is_there_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "fit.pt"
+
+    def interrupt(progress: Progress) -> None:
+        if progress.step > 100:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit):
+        run(path, "eager", progress=interrupt)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    whole = run(None, "eager")
+    equal(run(path, "eager"), whole)
+    seen: list[Progress] = []
+    equal(run(path, "eager", progress=seen.append), whole)
+    assert not seen
+
+
+def test_another_fit_and_a_broken_file_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "fit.pt"
+    run(path, "graph", 20)
+    with pytest.raises(FitError, match="steps is 20 there and 30 here; remove it"):
+        run(path, "graph", 30)
+    settings = FitSettings(steps=20, method="adam", engine="graph")
+    changed = DATA.clone()
+    changed[7] += 1e-3
+    with pytest.raises(FitError, match="the arguments differ"):
+        fit(minibatched, AutoNormal(minibatched), (changed,), settings=settings, checkpoint=path)
+    whole = path.read_bytes()
+    for broken in (whole[: len(whole) // 2], b"not a checkpoint", b""):
+        path.write_bytes(broken)
+        with pytest.raises(FitError, match="cannot be read as a checkpoint"):
+            run(path, "graph", 20)
+    with pytest.raises(FitError, match="does not exist; make it first"):
+        run(tmp_path / "missing" / "fit.pt", "graph", 20)
+
+
+def test_data_that_the_model_has_closed_over_tell_fits_apart(tmp_path: Path) -> None:
+    def closed(centre: float, y: torch.Tensor) -> FitResult:
+        def model() -> None:
+            mu = pyro.sample("mu", dist.Normal(centre, 1.0))
+            with pyro.plate("data", len(y)):
+                pyro.sample("y", dist.Normal(mu, 1.0), obs=y)
+
+        settings = FitSettings(steps=20, method="adam", engine="graph")
+        path = tmp_path / "fit.pt"
+        return fit(model, AutoNormal(model), settings=settings, checkpoint=path)
+
+    equal(closed(0.0, DATA), closed(0.0, DATA.clone()))
+    for centre, y in ((0.5, DATA), (0.0, DATA + 1.0)):
+        with pytest.raises(FitError, match="the model, the guide or their data differ"):
+            closed(centre, y)
+
+
+def test_other_surroundings_are_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_compiler(*arguments: object) -> None:
+        raise NativeUnavailable("there is no compiler")
+
+    monkeypatch.setattr(choice, "_start_native", no_compiler)
+    path = tmp_path / "fit.pt"
+
+    def stop(progress: Progress) -> None:
+        if progress.step > 50:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(path, "auto", checkpoint_seconds=0.0, progress=stop)
+    record = torch.load(path, weights_only=True)
+    record["surroundings"]["torch"] = "0.0"
+    record["engines"] = [["native", 0]]
+    torch.save(record, path)
+    notes = " ".join(run(path, "auto").notes)
+    assert "with other torch" in notes
+    assert "another engine, 'graph' instead of 'native'" in notes
+    assert "not compiled: there is no compiler" in notes

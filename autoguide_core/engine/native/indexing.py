@@ -13,6 +13,7 @@ from autoguide_core.engine.native.operations import overload
 from autoguide_core.engine.native.program import Ref
 from autoguide_core.engine.native.views import through
 
+_MASKS = (torch.bool, torch.uint8)
 Handler = Callable[[Builder, tuple[Any, ...], Mapping[str, Any], torch.Tensor], Ref | None]
 
 
@@ -20,8 +21,7 @@ def _index(
     builder: Builder, args: tuple[Any, ...], kwargs: Mapping[str, Any], fact: torch.Tensor
 ) -> Ref | None:
     """``source[i, j, :, …]``."""
-    plan = _plan(args[0], args[1])
-    return None if plan is None else _read(builder, plan, fact)
+    return _read(builder, args[0], args[1])
 
 
 def _index_select(
@@ -31,15 +31,13 @@ def _index_select(
     source, dim, index = args
     if not source.shape or len(index.shape) != 1:
         return None
-    plan = _plan(source, [None] * (dim % len(source.shape)) + [index])
-    return None if plan is None else _read(builder, plan, fact)
+    return _read(builder, source, [None] * (dim % len(source.shape)) + [index])
 
 
 def _embedding(
     builder: Builder, args: tuple[Any, ...], kwargs: Mapping[str, Any], fact: torch.Tensor
 ) -> Ref | None:
-    plan = _plan(args[0], [args[1]])
-    return None if plan is None else _read(builder, plan, fact)
+    return _read(builder, args[0], [args[1]])
 
 
 def _gather(
@@ -47,9 +45,10 @@ def _gather(
 ) -> Ref | None:
     """``source[i0, …, index[i0, …, id, …], …]``: the index takes one dimension's place."""
     source, dim, index = args[:3]
-    if source.storage is None or not source.shape or index.storage is None:
+    if source.storage is None or not source.shape or source.numel == 0:
         return None
     dim %= len(source.shape)
+    index = _checked(builder, index, source.shape[dim])
     strides = tuple(0 if d == dim else s for d, s in enumerate(source.strides))
     place = replace(source, shape=tuple(fact.shape), strides=strides)
     return builder.gather(place, strides, [(index, source.strides[dim], source.shape[dim])])
@@ -61,11 +60,10 @@ def _index_put(
     """A copy of a tensor, changed at some indices."""
     base, indices, values, *rest = args
     accumulate = bool(rest[0]) if rest else bool(kwargs.get("accumulate", False))
-    result = _changed(builder, base, fact)
-    plan = _plan(result, indices)
-    if plan is None:
+    if not _can_be_walked(base, indices):
         return None
-    place, index = plan
+    result = changed(builder, base)
+    place, index = _plan(builder, result, indices)
     builder.write(place, _broadcast(values, place.shape), "+" if accumulate else "=", index)
     return result
 
@@ -77,10 +75,11 @@ def _scatter(sign: str) -> Handler:
         builder: Builder, args: tuple[Any, ...], kwargs: Mapping[str, Any], fact: torch.Tensor
     ) -> Ref | None:
         base, dim, index, values = args[:4]
-        if kwargs or not base.shape or index.storage is None:
+        if kwargs or not base.shape or base.numel == 0:
             return None
         dim %= len(base.shape)
-        result = _changed(builder, base, fact)
+        index = _checked(builder, index, base.shape[dim])
+        result = changed(builder, base)
         strides = tuple(0 if d == dim else s for d, s in enumerate(result.strides))
         place = replace(result, shape=index.shape, strides=strides)
         if not isinstance(values, Ref):
@@ -101,7 +100,7 @@ def _placed(operation: str) -> Handler:
         builder: Builder, args: tuple[Any, ...], kwargs: Mapping[str, Any], fact: torch.Tensor
     ) -> Ref | None:
         base, values, *where = args
-        result = _changed(builder, base, fact)
+        result = changed(builder, base)
         view_of = overload(operation)
         part = through(builder, result, lambda walk: view_of(walk, *where, **kwargs))
         builder.write(part, values)
@@ -147,10 +146,11 @@ def _pad(
 ) -> Ref | None:
     """More of one number on each side; a negative width cuts off."""
     source, padding, *rest = args
+    value = rest[0] if rest else kwargs.get("value", 0)
     lead = len(fact.shape) - len(padding) // 2
     before = [0] * lead + list(padding[-2::-2])
     after = [0] * lead + list(padding[::-2])
-    result = builder.scratch(fact.dtype, fact.shape, fill=rest[0] if rest else 0)
+    result = builder.scratch(fact.dtype, fact.shape, fill=value)
     inside, offset, start = [], source.offset, 0
     strides = source.strides or (0,) * len(source.shape)
     for d, size in enumerate(source.shape):
@@ -170,8 +170,8 @@ def _flip(
 ) -> Ref | None:
     """Walked through backwards, and copied: a view cannot have negative strides."""
     source, dims = args
-    if source.storage is None:
-        return None
+    if source.storage is None or source.numel < 2:
+        return source
     turned = {d % len(source.shape) for d in dims}
     offset = source.offset
     strides = list(source.strides)
@@ -180,33 +180,6 @@ def _flip(
         strides[d] = -strides[d]
     return builder.copy(replace(source, strides=tuple(strides), offset=offset))
 
-
-def _as_strided(
-    builder: Builder, args: tuple[Any, ...], kwargs: Mapping[str, Any], fact: torch.Tensor
-) -> Ref | None:
-    """Another walk through the memory of a tensor that lies there row by row."""
-    source, size, strides, *offset = args
-    start = (offset[0] if offset else kwargs.get("storage_offset")) or 0
-    dense = builder.copy(source)
-    return replace(dense, shape=tuple(size), strides=tuple(strides), offset=start)
-
-
-def _as_strided_scatter(
-    builder: Builder, args: tuple[Any, ...], kwargs: Mapping[str, Any], fact: torch.Tensor
-) -> Ref | None:
-    """A copy of a tensor, changed where a walk through its memory leads."""
-    base, values, size, strides, *offset = args
-    start = (offset[0] if offset else kwargs.get("storage_offset")) or 0
-    result = _changed(builder, base, fact)
-    builder.write(replace(result, shape=tuple(size), strides=tuple(strides), offset=start), values)
-    return result
-
-
-AS_STRIDED: dict[str, Handler] = {
-    "as_strided": _as_strided,
-    "as_strided_scatter": _as_strided_scatter,
-}
-"""What speaks of memory rather than of elements: right for tensors laid out row by row."""
 
 INDEXING: dict[str, Handler] = {
     "index.Tensor": _index,
@@ -233,28 +206,50 @@ INDEXING: dict[str, Handler] = {
 """By the operation's name; a handler returns None for what it leaves to torch."""
 
 
-def _plan(source: Ref, indices: Sequence[Ref | None]) -> tuple[Ref, list[Index]] | None:
-    """How ``source[indices]`` is walked through: its shape and own strides, and its indices.
+def _can_be_walked(source: Ref, indices: Sequence[Ref | None]) -> bool:
+    """Whether ``source[indices]`` can be walked through.
 
-    Index tensors stand side by side; with a gap between them torch moves their dimensions to the
-    front, which is left to it.
+    Index tensors have to stand side by side; with a gap between them torch moves their dimensions
+    to the front, which is left to it, as are masks.
     """
-    if source.storage is None or any(i is not None and i.dtype == torch.bool for i in indices):
-        return None
+    at = [d for d, index in enumerate(indices) if index is not None]
+    masked = any(index is not None and index.dtype in _MASKS for index in indices)
+    beside = bool(at) and at == list(range(at[0], at[0] + len(at)))
+    return beside and not masked and source.numel > 0
+
+
+def _plan(builder: Builder, source: Ref, indices: Sequence[Ref | None]) -> tuple[Ref, list[Index]]:
+    """How ``source[indices]`` is walked through: its shape and own strides, and its indices."""
     at = [d for d, index in enumerate(indices) if index is not None]
     given = [index for index in indices if index is not None]
-    if any(i.storage is None for i in given) or at != list(range(at[0], at[0] + len(at))):
-        return None
     common = torch.broadcast_shapes(*(index.shape for index in given))
     after = at[0] + len(at)
     shape = source.shape[: at[0]] + tuple(common) + source.shape[after:]
     strides = source.strides[: at[0]] + (0,) * len(common) + source.strides[after:]
     trailing = len(source.shape) - after
     places: list[Index] = [
-        (_followed(index, trailing), source.strides[d], source.shape[d])
+        (
+            _followed(_checked(builder, index, source.shape[d]), trailing),
+            source.strides[d],
+            source.shape[d],
+        )
         for d, index in zip(at, given, strict=True)
     ]
     return replace(source, shape=shape, strides=strides), places
+
+
+def _checked(builder: Builder, index: Ref, size: int) -> Ref:
+    """An index tensor in memory, the numbers of which are within a dimension of ``size``.
+
+    Constants were met when the graph was traced; others stop the steps if they lead outside.
+    """
+    if index.storage is None:
+        return builder.copy(index)
+    if index.storage.role == "constant":
+        return index
+    limit = Ref((), torch.int64, literal=size)
+    types = [torch.int64, torch.int64]
+    return builder.compute("m_place({0}, {1})", [index, limit], index.shape, torch.int64, types)
 
 
 def _followed(index: Ref, dims: int) -> Ref:
@@ -262,17 +257,18 @@ def _followed(index: Ref, dims: int) -> Ref:
     return replace(index, shape=index.shape + (1,) * dims, strides=index.strides + (0,) * dims)
 
 
-def _read(builder: Builder, plan: tuple[Ref, list[Index]], fact: torch.Tensor) -> Ref:
-    place, index = plan
+def _read(builder: Builder, source: Ref, indices: Sequence[Ref | None]) -> Ref | None:
+    if source.storage is None or not _can_be_walked(source, indices):
+        return None
+    place, index = _plan(builder, source, indices)
     return builder.gather(place, place.strides, index)
 
 
-def _changed(builder: Builder, base: Ref, fact: torch.Tensor) -> Ref:
+def changed(builder: Builder, base: Ref) -> Ref:
     """A scratch tensor that holds ``base``, to be written over in part."""
-    if base.storage is None:
-        return builder.scratch(fact.dtype, fact.shape, fill=base.literal)
-    result = builder.scratch(fact.dtype, fact.shape)
-    builder.write(result, base)
+    result = builder.scratch(base.dtype, base.shape, fill=base.literal)
+    if base.storage is not None:
+        builder.write(result, base)
     return result
 
 

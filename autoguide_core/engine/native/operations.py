@@ -7,10 +7,13 @@ in the order of the operation's tensor and number arguments; the functions named
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+from autoguide_core.engine.native.errors import NativeUnavailable
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,11 @@ class Elementwise:
     expression: str
     compares: bool = False
     condition: bool = False
+
+    @property
+    def arity(self) -> int:
+        """The number of operands."""
+        return 1 + max(int(digit) for digit in re.findall(r"{(\d)}", self.expression))
 
 
 def _unary(*names: str) -> dict[str, Elementwise]:
@@ -62,7 +70,7 @@ ELEMENTWISE: dict[str, Elementwise] = {
     "clamp_min.Tensor": Elementwise("m_maximum({0}, {1})"),
     "clamp_max": Elementwise("m_minimum({0}, {1})"),
     "clamp_max.Tensor": Elementwise("m_minimum({0}, {1})"),
-    "clamp": Elementwise("m_minimum(m_maximum({0}, {1}), {2})"),
+    "clamp": Elementwise("m_minimum(m_maximum({0}, {1}), {2})"),  # a bound may be missing
     "clamp.Tensor": Elementwise("m_minimum(m_maximum({0}, {1}), {2})"),
     "where.self": Elementwise("({0} ? {1} : {2})", condition=True),
     "neg": Elementwise("(-{0})"),
@@ -122,6 +130,12 @@ C_TYPES: dict[torch.dtype, str] = {
     torch.uint8: "uint8_t",
     torch.bool: "bool",
 }
+
+
+def check_type(dtype: torch.dtype) -> None:
+    """Raise NativeUnavailable if the generated code has no numbers of a type."""
+    if dtype not in C_TYPES:
+        raise NativeUnavailable(f"the generated code has no numbers of type {dtype}")
 
 
 def operation_name(target: object) -> str:

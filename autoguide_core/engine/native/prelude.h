@@ -31,6 +31,18 @@ SIMD float powf(float, float) noexcept; SIMD double pow(double, double) noexcept
 #endif
 #endif
 
+// What torch would have raised an error for; it stops the steps.
+enum { NO_PROBLEM = 0, INDEX_OUTSIDE = 1, DIVISION_BY_ZERO = 2 };
+static int32_t problem = NO_PROBLEM;
+
+// A place in a dimension, counted from its end where it is negative.
+static inline int64_t m_place(int64_t index, int64_t size) {
+  if (index < 0) index += size;
+  if (index >= 0 && index < size) return index;
+  problem = INDEX_OUTSIDE;
+  return 0;
+}
+
 #define UNARY(name)                                             \
   static inline float m_##name(float x) { return ::name##f(x); } \
   static inline double m_##name(double x) { return ::name(x); }
@@ -39,22 +51,31 @@ UNARY(sin) UNARY(cos) UNARY(tan) UNARY(asin) UNARY(acos) UNARY(atan) UNARY(sinh)
 UNARY(tanh) UNARY(asinh) UNARY(acosh) UNARY(atanh) UNARY(erf) UNARY(erfc) UNARY(lgamma)
 UNARY(floor) UNARY(ceil) UNARY(trunc)
 #undef UNARY
+// Whole numbers are as they are.
+template <class T> static inline T m_floor(T x) { return x; }
+template <class T> static inline T m_ceil(T x) { return x; }
+template <class T> static inline T m_trunc(T x) { return x; }
+template <class T> static inline T m_round(T x) { return x; }
 static inline float m_round(float x) { return ::nearbyintf(x); }
 static inline double m_round(double x) { return ::nearbyint(x); }
 
 static inline float m_pow(float x, float y) { return ::powf(x, y); }
 static inline double m_pow(double x, double y) { return ::pow(x, y); }
-static inline int64_t m_pow(int64_t x, int64_t y) {
-  int64_t result = 1;
-  for (; y > 0; y >>= 1, x *= x)
-    if (y & 1) result *= x;
-  return result;
+template <class T> static inline T m_pow(T x, T y) {  // whole numbers
+  if (y < 0) return x == 1 ? 1 : x == T(-1) ? (y % 2 ? x : T(1)) : 0;
+  uint64_t result = 1, factor = uint64_t(x), power = uint64_t(y);
+  for (; power; power >>= 1, factor *= factor)
+    if (power & 1) result *= factor;
+  return T(result);
 }
 static inline float m_atan2(float x, float y) { return ::atan2f(x, y); }
 static inline double m_atan2(double x, double y) { return ::atan2(x, y); }
 static inline float m_fmod(float x, float y) { return ::fmodf(x, y); }
 static inline double m_fmod(double x, double y) { return ::fmod(x, y); }
-static inline int64_t m_fmod(int64_t x, int64_t y) { return x % y; }
+template <class T> static inline T m_fmod(T x, T y) {  // whole numbers
+  if (y == 0) problem = DIVISION_BY_ZERO;
+  return y == 0 || y == T(-1) ? T(0) : T(x % y);  // the least number % -1 is a trap
+}
 template <class T> static inline T m_remainder(T x, T y) {
   T rest = m_fmod(x, y);
   return rest != 0 && ((rest < 0) != (y < 0)) ? T(rest + y) : rest;
@@ -69,7 +90,8 @@ template <class T> static inline T m_rsqrt(T x) { return 1 / m_sqrt(x); }
 template <class T> static inline T m_sigmoid(T x) { return 1 / (1 + m_exp(-x)); }
 template <class T> static inline bool m_isnan(T x) { return x != x; }
 template <class T> static inline bool m_isinf(T x) {
-  return x == std::numeric_limits<T>::infinity() || x == -std::numeric_limits<T>::infinity();
+  using limits = std::numeric_limits<T>;
+  return limits::has_infinity && (x == limits::infinity() || x == -limits::infinity());
 }
 // NaN goes through both, as in torch.
 template <class T> static inline T m_maximum(T x, T y) { return (x > y || x != x) ? x : y; }
@@ -81,7 +103,7 @@ static inline double m_digamma(double x) {
   double reflected = 0;
   if (x <= 0) {
     if (x == ::floor(x)) return x == 0 ? -std::copysign(INFINITY, x) : NAN;
-    reflected = -M_PI / ::tan(M_PI * (x - ::floor(x)));
+    reflected = -M_PI / ::tan(M_PI * (x - ::trunc(x)));
     x = 1 - x;
   }
   double below = 0;

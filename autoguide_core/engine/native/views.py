@@ -13,17 +13,26 @@ from autoguide_core.engine.native.builder import Builder
 from autoguide_core.engine.native.program import Ref
 
 _SAME = frozenset({"alias", "detach", "clone", "lift_fresh", "lift_fresh_copy", "contiguous"})
-VIEWS = _SAME | {
-    *("view", "_unsafe_view", "reshape", "_reshape_alias", "expand"),
-    *("permute", "transpose.int", "t", "diagonal"),
-    *("slice.Tensor", "select.int", "split_with_sizes", "split.Tensor", "unbind.int"),
-    *("unsqueeze", "squeeze", "squeeze.dim", "squeeze.dims"),
-}
+_RESHAPES = frozenset({"view", "_unsafe_view", "reshape", "_reshape_alias"})
+VIEWS = (
+    _SAME
+    | _RESHAPES
+    | {
+        *("expand", "permute", "transpose.int", "t", "diagonal"),
+        *("slice.Tensor", "select.int", "split_with_sizes", "split.Tensor", "unbind.int"),
+        *("unsqueeze", "squeeze", "squeeze.dim", "squeeze.dims"),
+    }
+)
 """Copies are among them: no operation of a graph changes its arguments."""
 
 
 def view(
-    builder: Builder, operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], fact: Any
+    builder: Builder,
+    name: str,
+    operation: Any,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    fact: Any,
 ) -> Any:
     """Apply a view operation to a tensor.
 
@@ -38,9 +47,10 @@ def view(
         return _pytree.tree_map_only(
             torch.Tensor, lambda t: replace(source, shape=tuple(t.shape)), fact
         )
-    name = str(operation).split(".")[1]
     if name in _SAME:
         return source
+    if name in _RESHAPES:
+        return reshape(builder, source, tuple(fact.shape))
     options = {k: v for k, v in kwargs.items() if k != "memory_format"}
     return through(builder, source, lambda walk: operation(walk, *args[1:], **options))
 

@@ -11,6 +11,7 @@ import bisect
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -73,7 +74,29 @@ class Builder:
         dtype: torch.dtype,
         types: Sequence[torch.dtype],
     ) -> Ref:
-        """An elementwise operation on tensors that broadcast to ``shape``."""
+        """An elementwise operation on tensors that broadcast to ``shape``.
+
+        Along dimensions where no operand varies it is computed once, and the result spread.
+        """
+        whole = tuple(shape)
+        varying = _varying(refs, whole)
+        result = self._compute(
+            expression, [_narrowed(ref, varying) for ref in refs], varying, dtype, types
+        )
+        strides = tuple(
+            0 if size != own else stride
+            for size, own, stride in zip(whole, varying, result.strides, strict=True)
+        )
+        return replace(result, shape=whole, strides=strides)
+
+    def _compute(
+        self,
+        expression: str,
+        refs: Sequence[Ref],
+        shape: tuple[int, ...],
+        dtype: torch.dtype,
+        types: Sequence[torch.dtype],
+    ) -> Ref:
         result = self.scratch(dtype, shape)
         at, body = self._join(result.shape, refs)
         operands = tuple(self._operand(ref, result.shape, at) for ref in refs)
@@ -84,7 +107,7 @@ class Builder:
 
     def copy(self, ref: Ref) -> Ref:
         """A dense copy of a tensor."""
-        return self.compute("{0}", [ref], ref.shape, ref.dtype, [ref.dtype])
+        return self._compute("{0}", [ref], ref.shape, ref.dtype, [ref.dtype])
 
     def gather(self, source: Ref, strides: Sequence[int], indices: Sequence[Index]) -> Ref:
         """Elements of ``source``: its own walk by ``strides`` over the result, and by indices.
@@ -219,6 +242,25 @@ class Builder:
         storage = Storage(f"{role}_{len(self._storages)}", dtype, size, role)
         self._storages.append(storage)
         return storage
+
+
+def _varying(refs: Sequence[Ref], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape, with 1 for each dimension along which all operands are the same."""
+    sizes = [1] * len(shape)
+    for ref in refs:
+        lead = len(shape) - len(ref.shape)
+        for d, (size, stride) in enumerate(zip(ref.shape, ref.strides, strict=False)):
+            if size != 1 and stride:
+                sizes[lead + d] = shape[lead + d]
+    return tuple(0 if size == 0 else own for size, own in zip(shape, sizes, strict=True))
+
+
+def _narrowed(ref: Ref, shape: tuple[int, ...]) -> Ref:
+    """A tensor cut down to one element along the dimensions where ``shape`` is 1."""
+    lead = len(shape) - len(ref.shape)
+    return replace(
+        ref, shape=tuple(min(n, s) for n, s in zip(ref.shape, shape[lead:], strict=True))
+    )
 
 
 def _is_alongside(ref: Ref, shape: tuple[int, ...]) -> bool:

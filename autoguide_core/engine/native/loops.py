@@ -29,6 +29,10 @@ _START = {
     "&&": "true",
     "||": "false",
 }
+_SHORT = 8
+_MOST_WRITTEN_OUT = 400
+"""Statements that a written-out loop may come to."""
+
 _ACCUMULATE = {
     "=": "{0} = {1};",
     "+": "{0} += {1};",
@@ -73,7 +77,7 @@ class _Nest:
         depth = len(self._merged)
         self._starts: list[list[str]] = [[] for _ in range(depth + 1)]
         self._ends: list[list[str]] = [[] for _ in range(depth + 1)]
-        self._sums: dict[str, list[str]] = {}
+        self._sums: dict[str, list[tuple[str, int]]] = {}
         self._pointers: dict[Storage, str] = {}
         self._fills: list[str] = []
         self._names: dict[object, str] = {}
@@ -89,18 +93,41 @@ class _Nest:
         lines = [f"{self._declaration(s)}" for s in self._pointers]
         if not self._rows:
             lines += self._fills
-        for level in range(depth):
+        # A short innermost loop is written out, so that the one around it can be vectorised.
+        written_out = self._is_short(depth - 1)
+        looped = depth - 1 if written_out else depth
+        for level in range(looped):
             lines += self._starts[level]
-            if level == depth - 1 and self._simd:
-                clauses = [f" reduction({sign}:{', '.join(v)})" for sign, v in self._sums.items()]
-                lines.append(f"#pragma omp simd{''.join(clauses)}")
+            if level == looped - 1 and self._simd:
+                lines.append(f"#pragma omp simd{self._reductions(level)}")
             first, last = self._range(level)
             lines.append(f"for (int64_t i{level} = {first}; i{level} < {last}; ++i{level}) {{")
-        lines += self._starts[depth] + self._ends[depth]
-        for level in reversed(range(depth)):
+        innermost = self._starts[depth] + self._ends[depth]
+        if written_out:
+            lines += self._starts[looped]
+            for place in range(self._sizes[looped]):
+                lines += [f"{{ const int64_t i{looped} = {place};", *innermost, "}"]
+            lines += self._ends[looped]
+        else:
+            lines += innermost
+        for level in reversed(range(looped)):
             lines.append("}")
             lines += self._ends[level]
         return lines
+
+    def _is_short(self, level: int) -> bool:
+        """Whether a loop is written out rather than run through."""
+        if level < 1 or self._sizes[level] > _SHORT:
+            return False
+        return self._sizes[level] * len(self._body) <= _MOST_WRITTEN_OUT
+
+    def _reductions(self, level: int) -> str:
+        """The clauses for the sums that a loop adds to."""
+        clauses = ""
+        for sign, names in self._sums.items():
+            added_to = [name for name, kept in names if kept <= level]
+            clauses += f" reduction({sign}:{', '.join(added_to)})" if added_to else ""
+        return clauses
 
     def _range(self, level: int) -> tuple[str, str]:
         """Where a loop begins and ends."""
@@ -152,7 +179,7 @@ class _Nest:
             return
         name = f"sum_{target.name}"
         self._starts[kept].append(f"{kind} {name} = {start};")
-        self._sums.setdefault(statement.sign, []).append(name)
+        self._sums.setdefault(statement.sign, []).append((name, kept))
         self._ends_innermost(rule.format(name, value))
         self._ends[kept].append((rule if partial else "{0} = {1};").format(place, name))
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from autoguide_core.engine.checks import explain_failure
 from autoguide_core.engine.convergence import Drift, judge
+from autoguide_core.engine.distributed import Workers, share_out
 from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.estimators import Estimator, Untraceable, make_estimator
 from autoguide_core.engine.estimators.particles import PARTICLE_PLATE
@@ -85,6 +86,8 @@ def run_stepping(
         state = step.start(theta)
         row = plan.rows(0, 1)[0].to(theta)
         choice = Choice(step, state, row, type(guide).__name__, scattered, opaque, notes)
+        if (workers := Workers.present()) is not None:
+            choice = share_out(choice, workers)
         drift, elbo = Drift(watched, settings.steps), np.full(settings.steps, np.nan)
         progressed, keeper = Progressed(state, elbo, drift), None
         if checkpoint is not None:
@@ -92,6 +95,8 @@ def run_stepping(
             identity = fingerprint(settings, watched, (args, kwargs), step.draws, graph)
             keeper = Keeper(checkpoint, identity, notes)
             keeper.take_up(progressed)
+            if workers is not None:
+                workers.agree_on("the steps that the checkpoint holds", progressed.done)
         if progressed.done < settings.steps:
             stepper = Stepper(
                 choice,
@@ -101,7 +106,9 @@ def run_stepping(
                 may_change=settings.engine == "auto" and keeper is None,
             )
             with contextlib.closing(stepper), told_to_end() if keeper else nullcontext():
-                run_steps(plan, stepper, progressed, _after_block(report, keeper))
+                writes = workers is None or workers.leads
+                after_block = _after_block(report, keeper if writes else None)
+                run_steps(plan, stepper, progressed, after_block)
             leaves = stepper.leaves
         put_values(state[SLOT + AVERAGE if settings.averaging else "theta"], leaves)
     travelled = None if settings.optimizer == "SGD" else drift

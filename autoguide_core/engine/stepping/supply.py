@@ -179,7 +179,8 @@ class _Call:
     ) -> None:
         self._source = source
         formal = func._schema.arguments
-        self._arguments = {a.name: a.default_value for a in formal if a.has_default_value()}
+        # The schema writes a default dtype as a number, so it is left out.
+        self._arguments = {a.name: a.default_value for a in formal if a.name != "dtype"}
         self._arguments |= {a.name: value for a, value in zip(formal, args, strict=False)}
         self._arguments |= kwargs
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from autoguide_core.engine.native.memory import Memory, fill_line, number_source
-from autoguide_core.engine.native.operations import C_TYPES
+from autoguide_core.engine.native.operations import C_TYPES, MEMORY_TYPES
 from autoguide_core.engine.native.program import (
     Compute,
     Constant,
@@ -201,7 +201,7 @@ class _Nest:
             self._names[load] = name
             kind = C_TYPES[load.storage.dtype]
             at = self._index(load.strides, load.offset, load.gathers)
-            line = f"const {kind} {name} = {self._base(load.storage)}[{at}];"
+            line = f"const {kind} {name} = {kind}({self._base(load.storage)}[{at}]);"
             strides = self._strides(load.strides)
             level = 1 + max((d for d, s in enumerate(strides) if s), default=-1)
             self._starts[len(strides) if load.gathers else level].append(line)
@@ -227,7 +227,7 @@ class _Nest:
 
     def _declaration(self, storage: Storage) -> str:
         constant = "" if storage.role in ("scratch", "state") else "const "
-        kind = C_TYPES[storage.dtype]
+        kind = MEMORY_TYPES[storage.dtype]
         name = self._pointers[storage]
         memory = self._memory
         pointer = memory.own_pointer(storage) if self._rows else memory.pointer(storage)

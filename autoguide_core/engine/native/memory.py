@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autoguide_core.engine.native.operations import C_TYPES
+from autoguide_core.engine.native.operations import MEMORY_TYPES
 from autoguide_core.engine.native.program import (
     Foreign,
     Kernel,
@@ -78,7 +78,7 @@ class Memory:
             return self.pointer(storage)
         offset, width = self._own[storage]
         back = f" - begin * {width}" if width else ""
-        return f"reinterpret_cast<{C_TYPES[storage.dtype]}*>(f.own + {offset}){back}"
+        return f"reinterpret_cast<{MEMORY_TYPES[storage.dtype]}*>(f.own + {offset}){back}"
 
     def place(self, storage: Storage) -> Storage:
         """The storage whose memory this one uses: another's, or its own."""
@@ -92,7 +92,7 @@ class Memory:
         """A C++ expression for the address of the first element."""
         storage = self.place(storage)
         if storage.role == "scratch":
-            kind = C_TYPES[storage.dtype]
+            kind = MEMORY_TYPES[storage.dtype]
             return f"reinterpret_cast<{kind}*>(f.scratch + {self._offsets[storage]})"
         return f"f.{storage.name}"
 
@@ -100,7 +100,7 @@ class Memory:
         """A C++ expression for an element of a tensor; ``index`` leaves out the offset."""
         if ref.storage is None:
             assert ref.literal is not None
-            return number_source(ref.literal, C_TYPES[ref.dtype])
+            return number_source(ref.literal, MEMORY_TYPES[ref.dtype])
         return f"({self.pointer(ref.storage)})[{ref.offset} + {index}]"
 
     def frame_source(self) -> str:
@@ -148,7 +148,7 @@ class Memory:
 
 def fill_line(pointer: str, storage: Storage, value: Number) -> str:
     """A loop that fills a storage."""
-    number = number_source(value, C_TYPES[storage.dtype])
+    number = number_source(value, MEMORY_TYPES[storage.dtype])
     return f"for (int64_t i = 0; i < {storage.size}; ++i) ({pointer})[i] = {number};"
 
 
@@ -166,7 +166,7 @@ def number_source(value: Number, kind: str) -> str:
 
 def _member_type(storage: Storage) -> str:
     constant = "" if storage.role == "state" else "const "
-    return f"{constant}{C_TYPES[storage.dtype]}*"
+    return f"{constant}{MEMORY_TYPES[storage.dtype]}*"
 
 
 def _written_in_place(program: Program) -> dict[Storage, Storage]:

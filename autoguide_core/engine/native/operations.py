@@ -130,6 +130,10 @@ C_TYPES: dict[torch.dtype, str] = {
     torch.uint8: "uint8_t",
     torch.bool: "bool",
 }
+"""The types of values in registers."""
+
+MEMORY_TYPES: dict[torch.dtype, str] = {**C_TYPES, torch.bool: "uint8_t"}
+"""The types of elements in memory: the compiler does not vectorise loads of ``bool``."""
 
 
 def check_type(dtype: torch.dtype) -> None:

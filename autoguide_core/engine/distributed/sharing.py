@@ -1,0 +1,120 @@
+"""What of a minibatch, and of the random numbers that go with it, is one process's share.
+
+Process r of w takes the r-th of w equal pieces of the indices of every minibatch, and of every
+random tensor along the axis that runs over the minibatch. A plate of N entries of which a step
+draws m scales its terms by N / m; in a share it scales them by N w / m, so that the mean over the
+processes is the whole, for everything that is a sum over the minibatch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pyro.poutine.subsample_messenger import SubsampleMessenger
+from torch import Tensor
+
+from autoguide_core.engine.distributed.workers import Workers
+from autoguide_core.engine.errors import FitError
+from autoguide_core.engine.stepping.draws import Draw
+
+
+@contextmanager
+def smaller_minibatches(workers: Workers) -> Iterator[None]:
+    """While inside, plates that draw a minibatch draw one process's share of it.
+
+    Pyro has no handler that could change how many entries a plate draws, so the function in which
+    plates choose their indices is wrapped for the time being.
+
+    Raises:
+        FitError: From within, if a minibatch cannot be divided.
+    """
+    original = SubsampleMessenger._subsample
+
+    def choose(
+        name: str, size: int | None = None, subsample_size: int | None = None, *rest: Any
+    ) -> Any:
+        if size is not None and subsample_size is not None and 0 < subsample_size < size:
+            subsample_size = _share(name, subsample_size, workers.count)
+        return original(name, size, subsample_size, *rest)
+
+    SubsampleMessenger._subsample = staticmethod(choose)
+    try:
+        yield
+    finally:
+        SubsampleMessenger._subsample = staticmethod(original)
+
+
+def _share(plate: str, minibatch: int, count: int) -> int:
+    share, rest = divmod(minibatch, count)
+    if rest:
+        nearest = f"{minibatch - rest} or {minibatch - rest + count}" if share else str(count)
+        raise FitError(
+            f"the minibatch of {minibatch} of plate {plate!r} cannot be shared out equally among "
+            f"{count} processes; make it {nearest}, or take another number of processes"
+        )
+    return share
+
+
+class Shares:
+    """Cuts a process's share out of the random numbers of whole steps.
+
+    Args:
+        whole: What a step on whole minibatches draws.
+        share: What a step on shares draws.
+        workers: The processes.
+
+    Raises:
+        FitError: If one is not a part of the other, or nothing is smaller in it.
+    """
+
+    def __init__(self, whole: Sequence[Draw], share: Sequence[Draw], workers: Workers) -> None:
+        if len(whole) != len(share):
+            raise _unlike(workers)
+        self._axes = [_axis(*pair, workers) for pair in zip(whole, share, strict=True)]
+        self._workers = workers
+        if all(axis is None for axis in self._axes):
+            raise FitError(
+                f"{workers.count} processes share out the minibatches of a model, and this one "
+                "draws none: write a plate with a minibatch, or fit in one process"
+            )
+
+    def of(self, noise: Sequence[Tensor]) -> list[Tensor]:
+        """The share of this process.
+
+        Args:
+            noise: For each draw of a whole step a tensor (K, *shape).
+
+        Returns:
+            Views of them.
+        """
+        rank, count = self._workers.rank, self._workers.count
+        return [
+            drawn if axis is None else drawn.chunk(count, dim=1 + axis)[rank]
+            for drawn, axis in zip(noise, self._axes, strict=True)
+        ]
+
+
+def _axis(whole: Draw, share: Draw, workers: Workers) -> int | None:
+    """The axis of a draw that runs over the minibatch, None if none does."""
+    same_kind = (whole.kind, whole.dtype, whole.size) == (share.kind, share.dtype, share.size)
+    if not same_kind or len(whole.shape) != len(share.shape):
+        raise _unlike(workers)
+    pairs = list(zip(whole.shape, share.shape, strict=True))
+    axes = [i for i, (all_, own) in enumerate(pairs) if all_ != own]
+    if any(pairs[i][0] != pairs[i][1] * workers.count for i in axes):
+        raise _unlike(workers)
+    if len(axes) > 1:
+        raise FitError(
+            f"the minibatches cannot be shared out among {workers.count} processes, since a draw "
+            "runs over two of them; leave one of the two plates whole, or fit in one process"
+        )
+    return axes[0] if axes else None
+
+
+def _unlike(workers: Workers) -> FitError:
+    return FitError(
+        f"the minibatches cannot be shared out among {workers.count} processes, since what the "
+        "model draws does not follow their size; fit in one process"
+    )

@@ -116,7 +116,7 @@ _POINTS: dict[str, Callable[[np.random.Generator, Arrays], Arrays]] = {
     },
     "logistic": lambda rng, data: {
         "intercept": np.array(0.3),
-        "weights": rng.normal(0.0, 0.3, data["x"].shape[1]),
+        "weights": rng.normal(0.0, 0.3, int(data["x"].shape[1])),
     },
     "mixture": lambda rng, data: {
         "weights": np.array([0.2, 0.5, 0.3]),

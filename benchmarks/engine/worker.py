@@ -20,8 +20,10 @@ from typing import Any
 from benchmarks.engine.rows import Row
 
 SHORT = 100
-_MOST = 5_000_000
+_MOST = 10_000_000
 _PAIRS = 3
+_RANGE = 0.3  # between the extremes of the differences, of their median
+_ENOUGH = 10
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,9 @@ def first(job: Job) -> dict[str, Any]:
 def steady(job: Job) -> dict[str, Any]:
     """Seconds a step, three times: a long run less a short one, over the steps between.
 
-    What a run costs once (checks, tracing, loading a library) cancels. The long run is made longer
-    until the difference takes ``job.seconds``.
+    What a run costs once (checks, tracing, loading a library) cancels, but for its noise. So the
+    long run is made longer until the difference takes ``job.seconds`` and comes out the same three
+    times, or has become ``_ENOUGH`` times as long in vain, on a busy machine.
     """
     side = _side(job)
     short = side.repeatable(SHORT)
@@ -85,12 +88,16 @@ def steady(job: Job) -> dict[str, Any]:
     steps = 2 * SHORT
     while True:
         long = side.repeatable(steps)
-        difference = min(_timed(long) - _timed(short) for _ in range(2))  # one may be a hiccup
-        if difference >= job.seconds or steps >= _MOST:
+        gains = [_timed(long) - _timed(short)]
+        if gains[0] >= job.seconds:
+            gains += [_timed(long) - _timed(short) for _ in range(_PAIRS - 1)]
+        middle = statistics.median(gains)
+        settled = len(gains) == _PAIRS and max(gains) - min(gains) <= _RANGE * middle
+        if settled or middle >= _ENOUGH * job.seconds or steps >= _MOST:
             break
-        wanted = 1.2 * job.seconds / max(difference, 1e-9)
-        steps = min(_MOST, SHORT + int((steps - SHORT) * min(10.0, wanted)) + 1)
-    each = [(_timed(long) - _timed(short)) / (steps - SHORT) for _ in range(_PAIRS)]
+        growth = min(10.0, max(2.0, 1.2 * job.seconds / max(middle, 1e-9)))
+        steps = min(_MOST, SHORT + int((steps - SHORT) * growth))
+    each = [gain / (steps - SHORT) for gain in gains]
     return {"engine": side.engine, "each_s": each, "steps": steps}
 
 

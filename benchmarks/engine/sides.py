@@ -93,6 +93,8 @@ class Ours(_Torch):
         result = self._library.fit(
             self.model, self.guide(self._library), self.args, settings=settings, progress=progress
         )
+        if result.steps != steps:
+            raise RuntimeError(f"asked for {steps:,} steps, {result.steps:,} were made")
         self.engine = result.engine
         return result
 

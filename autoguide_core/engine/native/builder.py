@@ -16,6 +16,7 @@ from dataclasses import replace
 import torch
 
 from autoguide_core.engine.native.program import (
+    Cholesky,
     Compute,
     Constant,
     Foreign,
@@ -32,6 +33,7 @@ from autoguide_core.engine.native.program import (
     Role,
     Scan,
     Storage,
+    TriangularSolve,
     Write,
     dense_strides,
 )
@@ -172,6 +174,21 @@ class Builder:
         result = self.scratch(source.dtype, source.shape)
         assert result.storage is not None
         self._append(Scan(result.storage, source, dim, sign), [source], [result])
+        return result
+
+    def cholesky(self, source: Ref) -> Ref:
+        """The lower Cholesky factors of matrices of shape (b, n, n)."""
+        result = self.scratch(source.dtype, source.shape)
+        assert result.storage is not None
+        self._append(Cholesky(result.storage, source), [source], [result])
+        return result
+
+    def triangular_solve(self, matrix: Ref, right: Ref, *, upper: bool, unit: bool) -> Ref:
+        """The solution of triangular systems, (b, n, n) by (b, n, m)."""
+        result = self.scratch(right.dtype, right.shape)
+        assert result.storage is not None
+        kernel = TriangularSolve(result.storage, matrix, right, upper, unit)
+        self._append(kernel, [matrix, right], [result])
         return result
 
     def foreign(self, index: int, reads: Sequence[Ref], writes: Sequence[Ref]) -> None:

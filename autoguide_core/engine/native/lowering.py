@@ -30,6 +30,7 @@ from autoguide_core.engine.native.operations import (
 from autoguide_core.engine.native.program import Program, Ref, Role, dense_strides
 from autoguide_core.engine.native.shortcuts import FILLED, filled, number
 from autoguide_core.engine.native.strided import AS_STRIDED, as_strided
+from autoguide_core.engine.native.triangles import TRIANGLES
 from autoguide_core.engine.native.views import VIEWS, view
 
 
@@ -122,8 +123,10 @@ class Lowering:
         return new if unchanged else self._apart_from_state(new)
 
     def _apart_from_state(self, ref: Ref) -> Ref:
-        is_state = ref.storage is not None and ref.storage.role == "state"
-        return self._builder.copy(ref) if is_state else ref
+        """A tensor that lies elsewhere than the state; plain numbers are written out."""
+        if ref.storage is None or ref.storage.role == "state":
+            return self._builder.copy(ref)
+        return ref
 
     def _once(self, node: Node) -> Any:
         """The value of an operation, computed once however often the graph states it."""
@@ -156,8 +159,10 @@ class Lowering:
 
     def _natively(
         self, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], fact: Any
-    ) -> Ref | None:
+    ) -> Any:
         """The result of an operation that a table has a row for; None for all others."""
+        if name in TRIANGLES:
+            return TRIANGLES[name](self._builder, args, kwargs, fact)
         if not isinstance(fact, torch.Tensor):
             return None
         if name in ELEMENTWISE:

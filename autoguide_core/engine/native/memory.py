@@ -6,15 +6,12 @@ from collections.abc import Iterator
 
 from autoguide_core.engine.native.operations import MEMORY_TYPES
 from autoguide_core.engine.native.program import (
-    Foreign,
     Kernel,
     Loops,
     Number,
-    Product,
     Program,
     Ref,
     RowGroup,
-    Scan,
     Storage,
     Write,
     dense_strides,
@@ -221,27 +218,18 @@ def _last_reads(program: Program) -> dict[Storage, float]:
             last[storage] = max(last.get(storage, -1.0), when)
 
     for number, kernel in enumerate(program.kernels):
-        match kernel:
-            case RowGroup():
-                for storage in reads(kernel):
-                    read(storage, number + 0.5)
-            case Loops():
-                for statement in kernel.body:
-                    for load in loads_of(statement):
-                        in_order = (
-                            not load.gathers
-                            and load.offset == 0
-                            and load.strides == dense_strides(kernel.domain)
-                        )
-                        read(load.storage, number if in_order else number + 0.5)
-            case Product():
-                read(kernel.left.storage, number + 0.5)
-                read(kernel.right.storage, number + 0.5)
-            case Scan():
-                read(kernel.source.storage, number + 0.5)
-            case Foreign():
-                for storage in kernel.reads:
-                    read(storage, number + 0.5)
+        if not isinstance(kernel, Loops):
+            for storage in reads(kernel):
+                read(storage, number + 0.5)
+            continue
+        for statement in kernel.body:
+            for load in loads_of(statement):
+                in_order = (
+                    not load.gathers
+                    and load.offset == 0
+                    and load.strides == dense_strides(kernel.domain)
+                )
+                read(load.storage, number if in_order else number + 0.5)
     for ref in program.results:
         if ref.storage is not None and ref.storage.role == "state":
             read(ref.storage, len(program.kernels))

@@ -186,6 +186,33 @@ class Scan:
 
 
 @dataclass(frozen=True)
+class Cholesky:
+    """The lower Cholesky factors of a batch of matrices, ``source`` of shape (b, n, n)."""
+
+    target: Storage
+    source: Ref
+
+
+@dataclass(frozen=True)
+class TriangularSolve:
+    """``matrix[b] @ target[b] = right[b]`` for triangular matrices (b, n, n) and rights (b, n, m).
+
+    Attributes:
+        target: The solution.
+        matrix: The matrices; what is on the other side of the diagonal is not looked at.
+        right: The right sides.
+        upper: Whether the triangles are upper ones.
+        unit: Whether the diagonal is taken to be 1.
+    """
+
+    target: Storage
+    matrix: Ref
+    right: Ref
+    upper: bool
+    unit: bool
+
+
+@dataclass(frozen=True)
 class Foreign:
     """An operation that torch runs; ``index`` tells which one of the runner's list."""
 
@@ -214,7 +241,7 @@ class RowGroup:
     sums: tuple[tuple[Storage, str], ...]
 
 
-Kernel = Loops | Product | Scan | Foreign | RowGroup
+Kernel = Loops | Product | Scan | Cholesky | TriangularSolve | Foreign | RowGroup
 
 
 @dataclass
@@ -253,7 +280,9 @@ def reads(kernel: Kernel) -> Iterator[Storage]:
                 yield from (load.storage for load in loads_of(statement))
         case Product():
             yield from (r.storage for r in (kernel.left, kernel.right) if r.storage is not None)
-        case Scan():
+        case TriangularSolve():
+            yield from (r.storage for r in (kernel.matrix, kernel.right) if r.storage is not None)
+        case Scan() | Cholesky():
             if kernel.source.storage is not None:
                 yield kernel.source.storage
         case Foreign():
@@ -268,7 +297,7 @@ def writes(kernel: Kernel) -> Iterator[Storage]:
     match kernel:
         case Loops():
             yield from (statement.target for statement in kernel.body)
-        case Product() | Scan():
+        case Product() | Scan() | Cholesky() | TriangularSolve():
             yield kernel.target
         case Foreign():
             yield from kernel.writes

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import resources
 
+from autoguide_core.engine.native.factorisations import cholesky_source, solve_source
 from autoguide_core.engine.native.loops import accumulate, loops_source, start_of
 from autoguide_core.engine.native.memory import Memory, number_source
-from autoguide_core.engine.native.operations import C_TYPES
+from autoguide_core.engine.native.operations import MEMORY_TYPES
 from autoguide_core.engine.native.products import member_source, product_source, scan_source
 from autoguide_core.engine.native.program import (
+    Cholesky,
     Foreign,
     Kernel,
     Loops,
@@ -18,19 +20,22 @@ from autoguide_core.engine.native.program import (
     Ref,
     RowGroup,
     Scan,
+    TriangularSolve,
     dense_strides,
 )
 
 _ENTRY = """
 // Runs `count` steps. Returns how many were finished: fewer where the result stopped being finite
-// or a foreign operation failed.
+// or a foreign operation failed; or a negative number, which tells the problem that was met.
 extern "C" int64_t run(int64_t count, void* const* state, void* const* noise, const void* rows,
                        void* const* constants, char* scratch, double* results,
                        int32_t (*foreign)(int32_t), int32_t threads) {{
   Frame f{{scratch, nullptr, threads, {given}}};
 {fills}
+  problem = NO_PROBLEM;
   for (int64_t step = 0; step < count; ++step) {{
 {calls}
+    if (problem) return -problem;
 {results}
     if (!(results[step] - results[step] == 0)) return step;
 {advances}
@@ -119,7 +124,7 @@ def group_functions(number: int, group: RowGroup, memory: Memory) -> Iterator[st
         )
     starts, own_starts, merges = [], [], []
     for storage, sign in group.sums:
-        kind = C_TYPES[storage.dtype]
+        kind = MEMORY_TYPES[storage.dtype]
         start = start_of(sign, kind)
         whole, own = f"({memory.pointer(storage)})", f"({memory.own_pointer(storage)})"
         first = start if storage.fill is None else number_source(storage.fill, kind)
@@ -148,6 +153,10 @@ def _kernel_lines(kernel: Kernel, memory: Memory) -> Iterator[str]:
             yield from product_source(kernel, memory)
         case Scan():
             yield from scan_source(kernel, memory)
+        case Cholesky():
+            yield from cholesky_source(kernel, memory)
+        case TriangularSolve():
+            yield from solve_source(kernel, memory)
 
 
 def _result_lines(program: Program, memory: Memory) -> Iterator[str]:
@@ -160,7 +169,7 @@ def _result_lines(program: Program, memory: Memory) -> Iterator[str]:
 
 
 def _copy_lines(target: str, new: Ref, memory: Memory) -> Iterator[str]:
-    kind = C_TYPES[new.dtype]
+    kind = MEMORY_TYPES[new.dtype]
     if new.storage is not None and new.strides == dense_strides(new.shape):
         source = f"{memory.pointer(new.storage)} + {new.offset}"
         yield f"std::memcpy({target}, {source}, {new.numel} * sizeof({kind}));"

@@ -95,6 +95,8 @@ def reduction(
     if isinstance(dims, int):
         dims = [dims]
     rank = len(source.shape)
+    if dims == [] and sign in ("&&", "||"):
+        return converted(builder, source, fact)
     reduced = {d % max(rank, 1) for d in dims or range(rank)}
     kept = tuple(1 if d in reduced else size for d, size in enumerate(source.shape))
     count = source.numel // math.prod(kept)

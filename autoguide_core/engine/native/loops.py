@@ -33,6 +33,9 @@ _SHORT = 8
 _MOST_WRITTEN_OUT = 400
 """Statements that a written-out loop may come to."""
 
+_CLAUSES = {"max": "m_maximum", "min": "m_minimum"}
+"""OpenMP's own maximum and minimum lose NaN; these are declared in the prelude."""
+
 _ACCUMULATE = {
     "=": "{0} = {1};",
     "+": "{0} += {1};",
@@ -126,7 +129,8 @@ class _Nest:
         clauses = ""
         for sign, names in self._sums.items():
             added_to = [name for name, kept in names if kept <= level]
-            clauses += f" reduction({sign}:{', '.join(added_to)})" if added_to else ""
+            how = _CLAUSES.get(sign, sign)
+            clauses += f" reduction({how}:{', '.join(added_to)})" if added_to else ""
         return clauses
 
     def _range(self, level: int) -> tuple[str, str]:

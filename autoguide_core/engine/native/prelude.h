@@ -74,7 +74,7 @@ static inline float m_fmod(float x, float y) { return ::fmodf(x, y); }
 static inline double m_fmod(double x, double y) { return ::fmod(x, y); }
 template <class T> static inline T m_fmod(T x, T y) {  // whole numbers
   if (y == 0) problem = DIVISION_BY_ZERO;
-  return y == 0 || y == T(-1) ? T(0) : T(x % y);  // the least number % -1 is a trap
+  return y == 0 || (y < 0 && y == T(-1)) ? T(0) : T(x % y);  // the least number % -1 is a trap
 }
 template <class T> static inline T m_remainder(T x, T y) {
   T rest = m_fmod(x, y);
@@ -94,8 +94,16 @@ template <class T> static inline bool m_isinf(T x) {
   return limits::has_infinity && (x == limits::infinity() || x == -limits::infinity());
 }
 // NaN goes through both, as in torch.
-template <class T> static inline T m_maximum(T x, T y) { return (x > y || x != x) ? x : y; }
-template <class T> static inline T m_minimum(T x, T y) { return (x < y || x != x) ? x : y; }
+template <class T, class U> static inline T m_maximum(T x, U y) {
+  return (x > y || x != x) ? x : T(y);
+}
+template <class T, class U> static inline T m_minimum(T x, U y) {
+  return (x < y || x != x) ? x : T(y);
+}
+#pragma omp declare reduction(m_maximum : float, double, int64_t, int32_t, uint8_t, bool : \
+                              omp_out = m_maximum(omp_out, omp_in)) initializer(omp_priv = omp_orig)
+#pragma omp declare reduction(m_minimum : float, double, int64_t, int32_t, uint8_t, bool : \
+                              omp_out = m_minimum(omp_out, omp_in)) initializer(omp_priv = omp_orig)
 
 // The logarithmic derivative of the gamma function: recurrence up to 6, then Stirling's series
 // (Abramowitz and Stegun 6.3.5, 6.3.18); reflection below zero (6.3.7).

@@ -65,12 +65,13 @@ def scan_source(scan: Scan, memory: Memory) -> Iterator[str]:
         if d != scan.dim:
             yield _LOOP.format(f"i{d}", shape[d])
     yield "{"
-    yield f"  {kind} value = {0 if scan.sign == '+' else 1};"
+    wide = "double" if kind == "float" else kind  # as in torch
+    yield f"  {wide} value = {0 if scan.sign == '+' else 1};"
     yield "  " + _LOOP.format(f"i{scan.dim}", shape[scan.dim]) + " {"
     at = " + ".join(f"i{d} * {s}" for d, s in enumerate(scan.source.strides))
     to = " + ".join(f"i{d} * {s}" for d, s in enumerate(dense))
     yield f"    value {scan.sign}= source[{at}];"
-    yield f"    out[{to}] = value;"
+    yield f"    out[{to}] = {kind}(value);"
     yield "  }"
     yield "}"
 

@@ -10,11 +10,17 @@ from typing import Any
 import torch
 from torch.utils import _pytree
 
-from autoguide_core.engine.native.lowering import ForeignCall
+from autoguide_core.engine.native.foreign import ForeignCall
 from autoguide_core.engine.native.memory import Memory
 from autoguide_core.engine.native.program import Program, Ref, Storage
 
 _FOREIGN = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int32)
+
+_PROBLEMS: dict[int, tuple[type[Exception], str]] = {
+    -1: (IndexError, "an index tensor of the model leads outside of what it points into"),
+    -2: (RuntimeError, "ZeroDivisionError: the model divides whole numbers by zero"),
+}
+"""What the generated code returns where torch would raise an error; see ``prelude.h``."""
 
 
 class NativeRunner:
@@ -43,7 +49,7 @@ class NativeRunner:
     ) -> None:
         self._entry = ctypes.CDLL(str(library)).run
         self._entry.restype = ctypes.c_int64
-        self._noise = program.of_role("noise")
+        self._by_step = [*program.of_role("noise"), *program.of_role("row")]
         self._state = dict(state)
         self._constants = list(constants)
         self._scratch = torch.zeros(max(memory.bytes, 1), dtype=torch.uint8)
@@ -68,10 +74,13 @@ class NativeRunner:
         """
         if any(tensor is not self._state[name] for name, tensor in state.items()):
             raise ValueError("the state's tensors are others than those the runner was made with")
-        blocks = [_dense(one) for one in noise]
-        rows = _dense(rows)
+        blocks = [one.contiguous() for one in noise]
+        rows = rows.contiguous()
+        for block, storage in zip([*blocks, rows], self._by_step, strict=True):
+            if (block.dtype, block.numel()) != (storage.dtype, len(rows) * storage.size):
+                raise ValueError("noise or rows are of another type or size than when compiled")
         results = torch.full((len(rows),), torch.nan, dtype=torch.float64)
-        self._entry(
+        finished = self._entry(
             ctypes.c_int64(len(rows)),
             _pointers(list(self._state.values())),
             _pointers(blocks),
@@ -85,6 +94,9 @@ class NativeRunner:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
+        if finished in _PROBLEMS:
+            kind, message = _PROBLEMS[finished]
+            raise kind(message)
         return results
 
     def _tensors_of(self, program: Program, memory: Memory) -> dict[Storage, torch.Tensor]:
@@ -107,13 +119,14 @@ class NativeRunner:
         args, kwargs = _pytree.tree_map_only(
             Ref, self._tensor, (call.args, call.kwargs), is_leaf=lambda v: isinstance(v, Ref)
         )
-        targets = [self._tensor(target) for target in call.targets]
+        targets = [None if target is None else self._tensor(target) for target in call.targets]
 
         def run() -> None:
             values = call.operation(*args, **kwargs)
             values = values if isinstance(values, (tuple, list)) else [values]
             for target, value in zip(targets, values, strict=True):
-                target.copy_(value)
+                if target is not None:
+                    target.copy_(value)
 
         return run
 
@@ -131,10 +144,6 @@ class NativeRunner:
             self._failure = error
             return 1
         return 0
-
-
-def _dense(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.contiguous()
 
 
 def _pointers(tensors: Sequence[torch.Tensor]) -> Any:

@@ -60,7 +60,9 @@ def capture(
                 graph: GraphModule = make_fx(pure, _decompositions())(*values)
                 fold_constants(graph, values)
                 index_by_numbers(graph)
-    except (RuntimeError, TypeError, NotImplementedError) as error:
+    except Untraceable:
+        raise
+    except Exception as error:  # whatever it is, Python can make the steps
         raise Untraceable(_reason(error)) from error
     graph = CSEPass()(graph).graph_module
     for node, name in zip(graph.graph.find_nodes(op="placeholder"), inputs, strict=True):

@@ -7,19 +7,17 @@ import pickle
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import torch
 
 from autoguide_core.engine.errors import FitError
 
 _FORMAT = 1
-_TERMINATED = 128 + signal.SIGTERM
 
 
 @dataclass
@@ -96,25 +94,50 @@ class Checkpoint:
         return time.monotonic() - self._written >= self.seconds
 
 
-@contextmanager
-def told_to_end() -> Iterator[None]:
-    """Turn SIGTERM into SystemExit while inside, so that a last record can be written.
+class Interrupts:
+    """Holds SIGINT and SIGTERM back while inside, until a last record can be written.
 
-    Only where nobody else handles the signal, and in the main thread, which alone may.
+    A second signal of the kind acts at once. Only signals that nobody else handles are held, and
+    only in the main thread, which alone may.
     """
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, _exit)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
+    def __init__(self) -> None:
+        self._came: int | None = None
+        self._handlers: dict[int, Any] = {}
 
-def _exit(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(_TERMINATED)
+    @property
+    def came(self) -> bool:
+        """Whether a signal waits."""
+        return self._came is not None
+
+    def act(self) -> None:
+        """Raise what the signal that waits would have raised, if one does.
+
+        Raises:
+            KeyboardInterrupt: After SIGINT.
+            SystemExit: After SIGTERM.
+        """
+        if self._came == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self._came is not None:
+            raise SystemExit(128 + self._came)
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                handler = signal.getsignal(number)
+                if handler in (signal.SIG_DFL, signal.default_int_handler):
+                    self._handlers[number] = handler
+                    signal.signal(number, self._hold)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _hold(self, number: int, frame: FrameType | None) -> None:
+        self._came = number
+        signal.signal(number, self._handlers[number])
 
 
 def _difference(name: str, there: str | None, here: str | None) -> str:

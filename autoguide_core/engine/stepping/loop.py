@@ -17,8 +17,6 @@ from autoguide_core.engine.stepping.progressed import Progressed
 from autoguide_core.engine.stepping.step import copied, restore
 from autoguide_core.engine.stepping.stepper import Stepper
 
-AfterBlock = Callable[[Progressed, bool], None]
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -49,7 +47,7 @@ def run_steps(
     plan: Plan,
     stepper: Stepper,
     progressed: Progressed,
-    after_block: AfterBlock,
+    after_block: Callable[[Progressed], None],
 ) -> None:
     """Make the steps that are left.
 
@@ -57,8 +55,7 @@ def run_steps(
         plan: The plan.
         stepper: What makes the steps.
         progressed: Where the run stands; changed in place.
-        after_block: Called after each block, and, when the run is broken off from outside, with
-            ``True`` in the state before the block that was being made.
+        after_block: Called after each block.
 
     Raises:
         FitError: If the ELBO stops being finite.
@@ -79,10 +76,6 @@ def run_steps(
             stepper.fall_back(error)
             source, pace = _source(plan, stepper, state), _pace(stepper)
             continue
-        except (KeyboardInterrupt, SystemExit):
-            restore(state, before)
-            after_block(progressed, True)
-            raise
         if not bool(elbo.isfinite().all()):
             raise stepper.explain(state, before, noise, rows, elbo, first)
         pace.took(count, time.perf_counter() - started)
@@ -91,7 +84,7 @@ def run_steps(
         progressed.drift.update(progressed.done - 1, float(plan.rates(first, count).sum()))
         if not progressed.engines or progressed.engines[-1][0] != runner.name:
             progressed.engines.append((runner.name, first))
-        after_block(progressed, False)
+        after_block(progressed)
         stepper.look_round(pace.seconds_per_step * (plan.total - progressed.done))
         if stepper.runner is not runner:
             pace.restart()

@@ -22,12 +22,12 @@ from autoguide_core.engine.optimisers import AVERAGE, Averaged, make_optimiser
 from autoguide_core.engine.progress import Reporter
 from autoguide_core.engine.result import Run
 from autoguide_core.engine.settings import FitSettings
-from autoguide_core.engine.stepping.checkpoint import Checkpoint, told_to_end
+from autoguide_core.engine.stepping.checkpoint import Checkpoint, Interrupts
 from autoguide_core.engine.stepping.choice import Choice
 from autoguide_core.engine.stepping.eager import put_values
 from autoguide_core.engine.stepping.fallback import PyroEstimator
 from autoguide_core.engine.stepping.fingerprint import fingerprint
-from autoguide_core.engine.stepping.loop import AfterBlock, Plan, run_steps
+from autoguide_core.engine.stepping.loop import Plan, run_steps
 from autoguide_core.engine.stepping.parameters import flatten, obstacle_to_packing, packed
 from autoguide_core.engine.stepping.progressed import Progressed
 from autoguide_core.engine.stepping.resume import Keeper
@@ -105,9 +105,10 @@ def run_stepping(
                 particles=settings.particles,
                 may_change=settings.engine == "auto" and keeper is None,
             )
-            with contextlib.closing(stepper), told_to_end() if keeper else nullcontext():
+            interrupts = Interrupts()
+            with contextlib.closing(stepper), interrupts if keeper else nullcontext():
                 writes = workers is None or workers.leads
-                after_block = _after_block(report, keeper if writes else None)
+                after_block = _after_block(report, keeper if writes else None, interrupts)
                 run_steps(plan, stepper, progressed, after_block)
             leaves = stepper.leaves
         put_values(state[SLOT + AVERAGE if settings.averaging else "theta"], leaves)
@@ -139,15 +140,17 @@ def _first_runner(
         return runner
 
 
-def _after_block(report: Reporter, keeper: Keeper | None) -> AfterBlock:
-    """What is to be done between blocks: reports, and records in the checkpoint."""
+def _after_block(
+    report: Reporter, keeper: Keeper | None, interrupts: Interrupts
+) -> Callable[[Progressed], None]:
+    """What is to be done between blocks: records in the checkpoint, and reports."""
 
-    def act(progressed: Progressed, is_broken_off: bool) -> None:
-        done, elbo = progressed.done, progressed.elbo
-        if done and not is_broken_off:
-            report(done, len(elbo), float(elbo[done - 1]), _PHASE)
+    def act(progressed: Progressed) -> None:
         if keeper is not None:
-            keeper.keep(progressed, now=is_broken_off)
+            keeper.keep(progressed, now=interrupts.came)
+        interrupts.act()
+        done, elbo = progressed.done, progressed.elbo
+        report(done, len(elbo), float(elbo[done - 1]), _PHASE)
 
     return act
 

@@ -65,7 +65,7 @@ class Keeper:
     def keep(self, progressed: Progressed, *, now: bool) -> None:
         """Write the run down if its last record is old, it is at its end, or ``now`` is said."""
         is_done = progressed.done == len(progressed.elbo)
-        if not progressed.done or not (now or is_done or self._checkpoint.is_due):
+        if not (now or is_done or self._checkpoint.is_due):
             return
         record: dict[str, Any] = {
             "state": progressed.state,

@@ -50,6 +50,7 @@ class Stepper:
         self._blame = blame
         self._particles = particles
         self._pending: PendingRunner | None = None
+        self._looks = 0
         self._may_change = may_change and runner.name == "graph"
 
     @property
@@ -65,7 +66,8 @@ class Stepper:
 
     def look_round(self, seconds_left: float) -> None:
         """Start a compilation if it is worth it, and take its runner as soon as there is one."""
-        if not self._may_change:
+        self._looks += 1
+        if not self._may_change or self._looks == 1:  # the first block is no measure of the pace
             return
         try:
             if self._pending is None and seconds_left > _WORTH_COMPILING:

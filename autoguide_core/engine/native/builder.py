@@ -19,6 +19,7 @@ from autoguide_core.engine.native.program import (
     Cholesky,
     Compute,
     Constant,
+    Extreme,
     Foreign,
     Gather,
     Kernel,
@@ -175,6 +176,15 @@ class Builder:
         assert result.storage is not None
         self._append(Scan(result.storage, source, dim, sign), [source], [result])
         return result
+
+    def extreme(self, source: Ref, dim: int, sign: str, shape: Sequence[int]) -> tuple[Ref, Ref]:
+        """The greatest or least elements along a dimension, and their places, in ``shape``."""
+        values, indices = self.scratch(source.dtype, shape), self.scratch(torch.int64, shape)
+        assert values.storage is not None
+        assert indices.storage is not None
+        kernel = Extreme(values.storage, indices.storage, source, dim, sign)
+        self._append(kernel, [source], [values, indices])
+        return values, indices
 
     def cholesky(self, source: Ref) -> Ref:
         """The lower Cholesky factors of matrices of shape (b, n, n)."""

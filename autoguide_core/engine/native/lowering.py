@@ -17,6 +17,7 @@ from torch.utils import _pytree
 from autoguide_core.engine.native.builder import Builder
 from autoguide_core.engine.native.elementwise import converted, elementwise_call, reduction
 from autoguide_core.engine.native.errors import NativeUnavailable
+from autoguide_core.engine.native.extremes import EXTREMES
 from autoguide_core.engine.native.facts import facts_of
 from autoguide_core.engine.native.foreign import ForeignCall, foreign_call
 from autoguide_core.engine.native.indexing import INDEXING
@@ -161,8 +162,8 @@ class Lowering:
         self, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], fact: Any
     ) -> Any:
         """The result of an operation that a table has a row for; None for all others."""
-        if name in TRIANGLES:
-            return TRIANGLES[name](self._builder, args, kwargs, fact)
+        if name in _OF_WHOLE_DIMENSIONS:
+            return _OF_WHOLE_DIMENSIONS[name](self._builder, args, kwargs, fact)
         if not isinstance(fact, torch.Tensor):
             return None
         if name in ELEMENTWISE:
@@ -181,6 +182,10 @@ class Lowering:
         call = foreign_call(self._builder, len(self.foreign), node.target, args, kwargs, fact)
         self.foreign.append(call)
         return call.targets if isinstance(fact, (tuple, list)) else call.targets[0]
+
+
+_OF_WHOLE_DIMENSIONS = {**TRIANGLES, **EXTREMES}
+"""Operations of which some have several results."""
 
 
 def _is_uniform(tensor: torch.Tensor) -> bool:

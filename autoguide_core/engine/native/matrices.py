@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from autoguide_core.engine.native.builder import Builder
-from autoguide_core.engine.native.elementwise import elementwise
+from autoguide_core.engine.native.elementwise import converted, elementwise
 from autoguide_core.engine.native.program import Ref, dense_strides
 from autoguide_core.engine.native.shortcuts import number
 
@@ -69,8 +69,9 @@ def _running(sign: str) -> _Handler:
         builder: Builder, args: Sequence[Any], kwargs: Mapping[str, Any], fact: torch.Tensor
     ) -> Ref | None:
         source, dim = args[:2]
-        if source.dtype != fact.dtype or not source.shape:
+        if not source.shape:
             return None
+        source = converted(builder, source, fact)
         return builder.scan(_in_memory(builder, source), dim % len(source.shape), sign)
 
     return handler

@@ -1,4 +1,4 @@
-"""Matrix products, and running sums and products, as C++.
+"""Matrix products as C++.
 
 Products large in all dimensions are torch's; these are the long and thin ones of regressions, and
 the small ones, where a call would cost more than the work.
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from autoguide_core.engine.native.memory import Memory
 from autoguide_core.engine.native.operations import C_TYPES
-from autoguide_core.engine.native.program import Product, Ref, Scan, dense_strides
+from autoguide_core.engine.native.program import Product, Ref
 
 _LOOP = "for (int64_t {0} = 0; {0} < {1}; ++{0})"
 _ROWS_AT_A_TIME = 4
@@ -53,27 +53,6 @@ def member_source(product: Product, memory: Memory, rows: int) -> Iterator[str]:
         yield from _rows_times_matrix(product, kind)
     else:
         yield from _sum_over_rows(product, kind)
-
-
-def scan_source(scan: Scan, memory: Memory) -> Iterator[str]:
-    """A running sum or product along one dimension."""
-    kind = C_TYPES[scan.target.dtype]
-    shape, dense = scan.source.shape, dense_strides(scan.source.shape)
-    yield f"{kind}* __restrict const out = {memory.pointer(scan.target)};"
-    yield f"const auto* __restrict const source = {_base(scan.source, memory)};"
-    for d in range(len(shape)):
-        if d != scan.dim:
-            yield _LOOP.format(f"i{d}", shape[d])
-    yield "{"
-    wide = "double" if kind == "float" else kind  # as in torch
-    yield f"  {wide} value = {0 if scan.sign == '+' else 1};"
-    yield "  " + _LOOP.format(f"i{scan.dim}", shape[scan.dim]) + " {"
-    at = " + ".join(f"i{d} * {s}" for d, s in enumerate(scan.source.strides))
-    to = " + ".join(f"i{d} * {s}" for d, s in enumerate(dense))
-    yield f"    value {scan.sign}= source[{at}];"
-    yield f"    out[{to}] = {kind}(value);"
-    yield "  }"
-    yield "}"
 
 
 def _upright(product: Product) -> Product:

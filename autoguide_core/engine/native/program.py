@@ -186,6 +186,17 @@ class Scan:
 
 
 @dataclass(frozen=True)
+class Extreme:
+    """The greatest (``max``) or least (``min``) elements along one dimension, and their places."""
+
+    values: Storage
+    indices: Storage
+    source: Ref
+    dim: int
+    sign: str
+
+
+@dataclass(frozen=True)
 class Cholesky:
     """The lower Cholesky factors of a batch of matrices, ``source`` of shape (b, n, n)."""
 
@@ -241,7 +252,7 @@ class RowGroup:
     sums: tuple[tuple[Storage, str], ...]
 
 
-Kernel = Loops | Product | Scan | Cholesky | TriangularSolve | Foreign | RowGroup
+Kernel = Loops | Product | Scan | Extreme | Cholesky | TriangularSolve | Foreign | RowGroup
 
 
 @dataclass
@@ -282,7 +293,7 @@ def reads(kernel: Kernel) -> Iterator[Storage]:
             yield from (r.storage for r in (kernel.left, kernel.right) if r.storage is not None)
         case TriangularSolve():
             yield from (r.storage for r in (kernel.matrix, kernel.right) if r.storage is not None)
-        case Scan() | Cholesky():
+        case Scan() | Extreme() | Cholesky():
             if kernel.source.storage is not None:
                 yield kernel.source.storage
         case Foreign():
@@ -299,6 +310,8 @@ def writes(kernel: Kernel) -> Iterator[Storage]:
             yield from (statement.target for statement in kernel.body)
         case Product() | Scan() | Cholesky() | TriangularSolve():
             yield kernel.target
+        case Extreme():
+            yield from (kernel.values, kernel.indices)
         case Foreign():
             yield from kernel.writes
         case RowGroup():

@@ -27,7 +27,8 @@ _NEUTRAL_FIRST: dict[str, float] = {"add.Tensor": 0, "mul.Tensor": 1}
 _FILLED: dict[str, Number] = {
     **dict.fromkeys(("zeros", "zeros_like", "new_zeros"), 0),
     **dict.fromkeys(("ones", "ones_like", "new_ones"), 1),
-    **dict.fromkeys(("empty.memory_format", "empty_like", "new_empty", "empty_strided"), 0),
+    **dict.fromkeys(("empty.memory_format", "empty_like", "empty_strided"), 0),
+    **dict.fromkeys(("new_empty", "new_empty_strided"), 0),
 }
 _FILLED_WITH_LAST = ("full", "full_like", "new_full", "scalar_tensor")
 FILLED = frozenset({*_FILLED, *_FILLED_WITH_LAST})

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import resources
 
+from autoguide_core.engine.native.along import extreme_source, scan_source
 from autoguide_core.engine.native.factorisations import cholesky_source, solve_source
 from autoguide_core.engine.native.loops import accumulate, loops_source, start_of
 from autoguide_core.engine.native.memory import Memory, number_source
 from autoguide_core.engine.native.operations import MEMORY_TYPES
-from autoguide_core.engine.native.products import member_source, product_source, scan_source
+from autoguide_core.engine.native.products import member_source, product_source
 from autoguide_core.engine.native.program import (
     Cholesky,
+    Extreme,
     Foreign,
     Kernel,
     Loops,
@@ -153,6 +155,8 @@ def _kernel_lines(kernel: Kernel, memory: Memory) -> Iterator[str]:
             yield from product_source(kernel, memory)
         case Scan():
             yield from scan_source(kernel, memory)
+        case Extreme():
+            yield from extreme_source(kernel, memory)
         case Cholesky():
             yield from cholesky_source(kernel, memory)
         case TriangularSolve():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +13,7 @@ from compiler.cli.guard import OK, Guarded
 from compiler.cli.options import silence
 from compiler.cli.report import show
 from compiler.cli.specs import compilation
+from compiler.cli.together import joined_processes
 
 
 def _sizes(
@@ -127,41 +129,44 @@ def command(
     (module.py), the summary, the settings and the IR. SPEC is a .ppl file, an IR file (.json), or
     `-` for standard input. Options go over what the spec's fit block says.
     """
-    compiled = compilation(spec, silenced)
-    compiled.diagnostics.raise_errors()  # before the heavy imports: a bad spec is told at once
-    if not quiet:
-        show([compiled.diagnostics])
+    with joined_processes() as processes:
+        quiet = quiet or not processes.leads
+        compiled = compilation(spec, silenced)
+        compiled.diagnostics.raise_errors()  # before the heavy imports: a bad spec is told at once
+        if not quiet:
+            show([compiled.diagnostics])
 
-    gc.enable()  # the command line turned it off, for the commands that end at once
-    from compiler.binding import parse_mapping
-    from compiler.run import compile_and_fit
-    from compiler.run.output import default_folder, summary_record
-    from compiler.run.show import show_fit
+        gc.enable()  # the command line turned it off, for the commands that end at once
+        from compiler.binding import parse_mapping
+        from compiler.run import compile_and_fit, fit_program
+        from compiler.run.output import default_folder, summary_record
+        from compiler.run.show import show_fit
 
-    try:
-        mapping = parse_mapping(mapped)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--map") from None
-    assert compiled.program is not None
-    program = compiled.program
-    folder = Path(out) if out else default_folder(program.path, program.name)
-    fit = compile_and_fit(
-        compiled,
-        list(data),
-        out=folder,
-        guide=guide,
-        seed=seed,
-        steps=steps,
-        draws=draws,
-        device=device,
-        dtype=dtype,
-        sizes=sizes,
-        mapping=mapping,
-        reweight=not no_reweight,
-        log_likelihood=log_likelihood,
-        allow_callables=allow_callables,
-        progress=not quiet,
-    )
+        try:
+            mapping = parse_mapping(mapped)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--map") from None
+        assert compiled.program is not None
+        program = compiled.program
+        folder = Path(out) if out else default_folder(program.path, program.name)
+        options: dict[str, Any] = {
+            "guide": guide,
+            "seed": seed,
+            "steps": steps,
+            "draws": draws,
+            "device": processes.device(device),
+            "dtype": dtype,
+            "sizes": sizes,
+            "mapping": mapping,
+            "reweight": not no_reweight,
+            "log_likelihood": log_likelihood,
+            "allow_callables": allow_callables,
+            "progress": not quiet,
+        }
+        if not processes.leads:
+            fit_program(program, list(data), diagnostics=compiled.diagnostics, **options)
+            return OK
+        fit = compile_and_fit(compiled, list(data), out=folder, **options)
     if form == "json":
         click.echo(
             json.dumps({"out": str(folder), **summary_record(fit)}, indent=2, ensure_ascii=False)

@@ -12,6 +12,7 @@ from torch.fx import GraphModule
 from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.native.errors import NativeUnavailable
+from autoguide_core.engine.stepping.cuda import CudaGraphRunner
 from autoguide_core.engine.stepping.draws import SEED
 from autoguide_core.engine.stepping.eager import EagerRunner, PlainRunner
 from autoguide_core.engine.stepping.graph import GraphRunner
@@ -61,6 +62,11 @@ class Choice:
                 raise
         return self._recorded
 
+    @property
+    def is_on_gpu(self) -> bool:
+        """Whether a CUDA GPU makes the steps; there is no compiled code for one."""
+        return self.state["theta"].device.type == "cuda"
+
     def graph_if_any(self) -> GraphModule | None:
         """What the step does, for comparison, or None where it cannot be recorded."""
         try:
@@ -86,6 +92,12 @@ class Choice:
         """The graph, compiled; waits for the compiler."""
         return self.compilation().runner()
 
+    def replayed(self) -> Runner:
+        """The graph, recorded by a GPU."""
+        if not self.is_on_gpu:
+            raise NativeUnavailable("the parameters are not on a GPU of CUDA")
+        return CudaGraphRunner(self.graph, self.state, self.row)
+
     def compilation(self) -> PendingRunner:
         """Start to compile the graph; raises NativeUnavailable where that is no use."""
         if SEED in self.step.draws:
@@ -109,11 +121,13 @@ class Choice:
 
     def at_once(self, steps: int) -> Runner:
         """The fastest runner that is there without waiting for a compiler."""
-        return self._first_of(("eager",) if steps < _FEW_STEPS else ("graph", "eager"))
+        if steps < _FEW_STEPS:
+            return self._first_of(("eager",))
+        return self._first_of(("cuda", "graph", "eager") if self.is_on_gpu else ("graph", "eager"))
 
     def best(self) -> Runner:
         """The fastest runner there is, waited for."""
-        return self._first_of(("native", "graph", "eager"))
+        return self._first_of(("cuda" if self.is_on_gpu else "native", "graph", "eager"))
 
     def _first_of(self, names: tuple[str, ...]) -> Runner:
         """The first runner that can be had; its note says why it is not the one before."""
@@ -131,6 +145,7 @@ class Choice:
 
 
 _ATTEMPTS: dict[str, Callable[[Choice], Runner]] = {
+    "cuda": Choice.replayed,
     "native": Choice.native,
     "graph": Choice.traced,
     "eager": Choice.eager,

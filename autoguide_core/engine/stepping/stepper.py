@@ -51,7 +51,7 @@ class Stepper:
         self._particles = particles
         self._pending: PendingRunner | None = None
         self._looks = 0
-        self._may_change = may_change and runner.name == "graph"
+        self._may_change = may_change and runner.name == "graph" and not choice.is_on_gpu
 
     @property
     def leaves(self) -> tuple[Tensor, ...]:

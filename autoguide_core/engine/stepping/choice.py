@@ -65,7 +65,7 @@ class Choice:
     @property
     def is_on_gpu(self) -> bool:
         """Whether a CUDA GPU makes the steps; there is no compiled code for one."""
-        return self.state["theta"].device.type == "cuda"
+        return bool(self.state["theta"].is_cuda)
 
     def graph_if_any(self) -> GraphModule | None:
         """What the step does, for comparison, or None where it cannot be recorded."""

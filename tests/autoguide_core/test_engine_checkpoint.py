@@ -54,7 +54,7 @@ def equal(one: FitResult, other: FitResult) -> None:
 
 
 def test_a_fit_that_is_killed_goes_on_to_the_same_numbers(tmp_path: Path) -> None:
-    path, engine, steps = tmp_path / "fit.pt", "graph", 3000
+    path, engine, steps = tmp_path / "fit.pt", "graph", 1500
     code = (
         f"import sys; sys.path[:0] = {sys.path!r}\n"
         f"import pathlib, {__name__} as tests\n"

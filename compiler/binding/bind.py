@@ -10,13 +10,16 @@ import torch
 
 from compiler.binding.bound import BoundData
 from compiler.binding.draft import Draft, draft
-from compiler.binding.index import places
+from compiler.binding.index import in_range, places
 from compiler.binding.labels import Labels, align, dim_labels, label_columns
 from compiler.binding.match import Match, match
+from compiler.binding.parts import search
 from compiler.binding.ranges import check_values
 from compiler.binding.read import read_sources
 from compiler.binding.sizes import infer_sizes
 from compiler.binding.sources import Source
+from compiler.binding.stored import Stored
+from compiler.binding.streaming import streamed_dims
 from compiler.diagnostics import Diagnostics
 from compiler.ir import Program
 
@@ -66,18 +69,28 @@ def bind(
     # Dims get their sizes from everything that tells them.
     incomplete = _dims_of_faulty(program, drafts)
     inferred = infer_sizes(program, drafts, labels, columns, sizes or {}, incomplete, diagnostics)
-    # Values are held against their declarations and become tensors.
-    values: dict[str, torch.Tensor | int] = {**inferred}
+    # Values are held against their declarations, and become tensors or stay in their files.
+    streamed, notes = streamed_dims(program, {n: d.values.shape for n, d in drafts.items()})
+    values: dict[str, torch.Tensor | Stored | int] = {**inferred}
     for name, drafted in drafts.items():
+        if _may_stay(drafted, streamed, labels, device):
+            stored = _stored(drafted, inferred, dtype, diagnostics)
+            if stored is not None:
+                values[name] = stored
+            continue
         tensor = _tensor(drafted, inferred, labels, dtype, diagnostics)
         if tensor is not None:
             values[name] = tensor.to(device)
     diagnostics.raise_errors()
     return BoundData(
         values=values,
-        coords={dim: _coords(program, dim, size, labels) for dim, size in inferred.items()},
+        coords={
+            dim: _coords(program, dim, size, labels, in_full=dim not in streamed)
+            for dim, size in inferred.items()
+        },
         observed=tuple(s.name for s in program.sites() if s.observed and s.name in drafts),
-        notes=_notes(read, matches, known={*mapping, *inferred}),
+        streamed=streamed,
+        notes=(*_notes(read, matches, known={*mapping, *inferred}), *notes),
     )
 
 
@@ -90,6 +103,47 @@ def _dims_of_faulty(program: Program, drafts: Mapping[str, Draft]) -> frozenset[
     faulty = [variable for variable in program.data if variable.name not in drafts]
     dims = {str(dim) for variable in faulty for dim in variable.dims}
     return frozenset(dims | {str(v.index_of) for v in faulty if v.index_of})
+
+
+def _may_stay(
+    drafted: Draft,
+    streamed: frozenset[str],
+    labels: Mapping[str, Labels],
+    device: str | torch.device,
+) -> bool:
+    """Whether a variable can stay in its file: the model reads minibatches of it, as it stands."""
+    return (
+        drafted.mapped
+        and not streamed.isdisjoint(map(str, drafted.variable.dims))
+        and drafted.variable.index_of not in labels
+        and torch.device(device).type == "cpu"
+    )
+
+
+def _stored(
+    drafted: Draft, sizes: Mapping[str, int], dtype: torch.dtype, diagnostics: Diagnostics
+) -> Stored | None:
+    variable = drafted.variable
+    if variable.index_of is not None:
+        dim = variable.index_of
+        known = dim in sizes and in_range(drafted, dim, sizes[dim], diagnostics)
+        return Stored.over(drafted.values, variable.base) if known else None
+    check_values(drafted, diagnostics)
+    if drafted.values.dtype.itemsize > dtype.itemsize:
+        most = torch.finfo(dtype).max
+        (beyond,) = search(drafted.parts(), [lambda values: np.abs(values) > most])
+        if beyond is not None:
+            _report_overflow(drafted, dtype, diagnostics)
+    return Stored.over(drafted.values, None)
+
+
+def _report_overflow(drafted: Draft, dtype: torch.dtype, diagnostics: Diagnostics) -> None:
+    diagnostics.report(
+        "PPL093",
+        drafted.variable.location.span,
+        f"{drafted.match.label} has values too large for {str(dtype).removeprefix('torch.')}",
+        "fit with --dtype float64, or rescale the data",
+    )
 
 
 def _tensor(
@@ -106,21 +160,19 @@ def _tensor(
     tensor = torch.as_tensor(np.ascontiguousarray(drafted.values), dtype=dtype)
     tensor = tensor.reshape(drafted.values.shape)
     if not drafted.variable.missing and not bool(torch.isfinite(tensor).all()):
-        diagnostics.report(
-            "PPL093",
-            drafted.variable.location.span,
-            f"{drafted.match.label} has values too large for {str(dtype).removeprefix('torch.')}",
-            "fit with --dtype float64, or rescale the data",
-        )
+        _report_overflow(drafted, dtype, diagnostics)
     return tensor
 
 
-def _coords(program: Program, dim: str, size: int, labels: Mapping[str, Labels]) -> tuple[Any, ...]:
+def _coords(
+    program: Program, dim: str, size: int, labels: Mapping[str, Labels], *, in_full: bool
+) -> Sequence[Any]:
     if dim in labels:
         return labels[dim]
     bases = [variable.base for variable in program.data if variable.index_of == dim]
     base = min(bases, default=0)
-    return tuple(range(base, base + size))
+    numbers = range(base, base + size)
+    return tuple(numbers) if in_full else numbers
 
 
 def _notes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy.typing as npt
 from compiler.binding.arrays import Array, RaggedError, as_array
 from compiler.binding.entries import Numbers, advise, is_gap, is_text, read_numbers
 from compiler.binding.match import Match
+from compiler.binding.parts import rows, search
+from compiler.binding.stored import READABLE
 from compiler.diagnostics import Diagnostics
 from compiler.ir import DataVariable
 
@@ -22,11 +25,13 @@ class Draft:
     Attributes:
         match: Where they come from.
         values: float64, of the declared number of axes; object, where the entries are labels of
-            the dim that an `index` points into.
+            the dim that an `index` points into; the file's own type, where they are mapped.
+        mapped: Whether the values are numbers that lie in a file, in memory mapped from it.
     """
 
     match: Match
     values: Array
+    mapped: bool = False
 
     @property
     def variable(self) -> DataVariable:
@@ -37,6 +42,11 @@ class Draft:
     def labels(self) -> bool:
         """Whether the entries are labels rather than numbers."""
         return self.values.dtype.kind == "O"
+
+    def parts(self) -> Iterator[tuple[int, Array]]:
+        """Yield numbers as float64 in runs of rows, each with the number of its first row."""
+        for start, part in rows(self.values):
+            yield start, part.astype(np.float64) if self.mapped else part
 
     def show(self, place: tuple[int, ...]) -> str:
         """Say where an entry stands and, where it is a number, which."""
@@ -60,10 +70,16 @@ def draft(match: Match, diagnostics: Diagnostics) -> Draft | None:
         return None
     if match.variable.element == "index" and _holds_labels(match, array):
         return _read_labels(match, array, diagnostics)
-    numbers = read_numbers(array, match.source.textual)
-    if _report_entries(match, array, numbers, diagnostics):
+    mapped = match.mapped and array.dtype.isnative and array.dtype.str[1:] in READABLE
+    parts: Iterable[tuple[int, Numbers]]
+    if mapped:
+        values, parts = array, ((i, read_numbers(part, textual=False)) for i, part in rows(array))
+    else:
+        numbers = read_numbers(array, match.source.textual)
+        values, parts = numbers.values, [(0, numbers)]
+    if _report_entries(match, array, values, parts, diagnostics):
         return None
-    return Draft(match, numbers.values)
+    return Draft(match, values, mapped)
 
 
 def first_and_more(mask: npt.NDArray[np.bool_]) -> tuple[tuple[int, ...], str]:
@@ -159,7 +175,7 @@ def _read_labels(match: Match, array: Array, diagnostics: Diagnostics) -> Draft 
         )
         return None
     if gaps.any():
-        _report_gaps(match, gaps, diagnostics)
+        _report_gaps(match, *first_and_more(gaps), diagnostics)
         return None
     labels = np.empty(array.size, dtype=object)
     labels[:] = [_plain(entry) for entry in array.flat]
@@ -190,35 +206,49 @@ def _plain(entry: Any) -> Any:
     return entry.item() if isinstance(entry, np.generic) else entry
 
 
-def _report_entries(match: Match, array: Array, numbers: Numbers, diagnostics: Diagnostics) -> bool:
+def _report_entries(
+    match: Match,
+    array: Array,
+    values: Array,
+    parts: Iterable[tuple[int, Numbers]],
+    diagnostics: Diagnostics,
+) -> bool:
     """Report entries that are no numbers, gaps, infinities and fractions; tell whether any."""
     variable = match.variable
     span = variable.location.span
     before = len(diagnostics)
-    if numbers.wrong.any():
-        place, more = first_and_more(numbers.wrong)
-        what, remedy = advise(array[place])
-        diagnostics.report("PPL092", span, f"{match.where(place)}: {what}{more}", remedy)
-    if numbers.gaps.any() and not variable.missing:
-        _report_gaps(match, numbers.gaps, diagnostics)
-    infinite = np.isinf(numbers.values)
-    if infinite.any():
-        place, more = first_and_more(infinite)
-        value = numbers.values[place]
+    wrong, gaps, infinite, fraction = search(
+        parts,
+        (
+            lambda numbers: numbers.wrong,
+            lambda numbers: numbers.gaps,
+            lambda numbers: np.isinf(numbers.values),
+            lambda numbers: (
+                np.isfinite(numbers.values) & (np.floor(numbers.values) != numbers.values)
+            ),
+        ),
+    )
+    if wrong is not None:
+        what, remedy = advise(array[wrong.place])
+        diagnostics.report(
+            "PPL092", span, f"{match.where(wrong.place)}: {what}{wrong.more}", remedy
+        )
+    if gaps is not None and not variable.missing:
+        _report_gaps(match, gaps.place, gaps.more, diagnostics)
+    if infinite is not None:
+        value = values[infinite.place]
         diagnostics.report(
             "PPL093",
             span,
-            f"{match.where(place)} is {value}{more}; data must be finite",
+            f"{match.where(infinite.place)} is {value}{infinite.more}; data must be finite",
             "correct or leave out the row",
         )
-    fraction = np.isfinite(numbers.values) & (np.floor(numbers.values) != numbers.values)
-    if variable.element in ("int", "index") and fraction.any():
-        place, more = first_and_more(fraction)
-        value = numbers.values[place]
+    if variable.element in ("int", "index") and fraction is not None:
+        value = values[fraction.place]
         diagnostics.report(
             "PPL092",
             span,
-            f"{match.where(place)} is {value:.10g}{more}, not a whole number",
+            f"{match.where(fraction.place)} is {value:.10g}{fraction.more}, not a whole number",
             f"declare {variable.name}: real, or correct the data"
             if variable.element == "int"
             else "give whole numbers, or labels as text",
@@ -226,8 +256,7 @@ def _report_entries(match: Match, array: Array, numbers: Numbers, diagnostics: D
     return len(diagnostics) > before
 
 
-def _report_gaps(match: Match, gaps: npt.NDArray[np.bool_], diagnostics: Diagnostics) -> None:
-    place, more = first_and_more(gaps)
+def _report_gaps(match: Match, place: tuple[int, ...], more: str, diagnostics: Diagnostics) -> None:
     diagnostics.report(
         "PPL094",
         match.variable.location.span,

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from compiler.binding.draft import Draft, first_and_more
 from compiler.binding.labels import Labels
+from compiler.binding.parts import search
 from compiler.diagnostics import Diagnostics, did_you_mean
 
 Places = npt.NDArray[np.int64]
@@ -67,12 +68,17 @@ def _look_up(drafted: Draft, dim: str, known: Labels, diagnostics: Diagnostics) 
 
 
 def _count(drafted: Draft, dim: str, size: int, diagnostics: Diagnostics) -> Places | None:
+    if not in_range(drafted, dim, size, diagnostics):
+        return None
+    return (drafted.values - drafted.variable.base).astype(np.int64)
+
+
+def in_range(drafted: Draft, dim: str, size: int, diagnostics: Diagnostics) -> bool:
+    """Tell whether an index of numbers points at entries that there are; it is reported if not."""
     base = drafted.variable.base
-    found = drafted.values - base
-    out = (found < 0) | (found >= size)
-    if not out.any():
-        return found.astype(np.int64)
-    at, more = first_and_more(out)
+    (out,) = search(drafted.parts(), [lambda values: (values < base) | (values >= base + size)])
+    if out is None:
+        return True
     least, most = drafted.values.min(), drafted.values.max()
     if base == 0 and least == 1 and most == size:
         remedy = f"the data count from 1: write index({dim}, base = 1)"
@@ -83,8 +89,8 @@ def _count(drafted: Draft, dim: str, size: int, diagnostics: Diagnostics) -> Pla
     diagnostics.report(
         "PPL096",
         drafted.variable.location.span,
-        f"{drafted.show(at)}{more}; {dim!r} has {size} entries, counted from {base} to "
+        f"{drafted.show(out.place)}{out.more}; {dim!r} has {size} entries, counted from {base} to "
         f"{base + size - 1}",
         remedy,
     )
-    return None
+    return False

@@ -180,7 +180,7 @@ def align(
         elif own != wanted:
             place = {label: i for i, label in enumerate(own)}
             values = _take(values, [place[label] for label in wanted], axis)
-    return replace(drafted, values=values)
+    return replace(drafted, values=values, mapped=drafted.mapped and values is drafted.values)
 
 
 def _take(values: Array, places: list[int], axis: int) -> Array:

@@ -31,6 +31,11 @@ class Match:
     shape: tuple[int, ...] | None = None
     named: bool = False
 
+    @property
+    def mapped(self) -> bool:
+        """Whether the values lie in a file, in memory that is mapped from it."""
+        return self.shape is None and self.columns[0].mapped
+
     def where(self, index: Sequence[int]) -> str:
         """Say in words where an entry stands, from its place counted from 0."""
         if self.shape is None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from compiler.binding.draft import Draft, first_and_more
+from compiler.binding.draft import Draft
 from compiler.binding.forms import FORMS
+from compiler.binding.parts import Found, Mask, search
 from compiler.diagnostics import Diagnostics
 
 Values = npt.NDArray[np.float64]
@@ -15,33 +20,36 @@ Values = npt.NDArray[np.float64]
 def check_values(drafted: Draft, diagnostics: Diagnostics) -> None:
     """Report the entries that are outside the declared bounds, and values not of the form."""
     variable = drafted.variable
-    values = drafted.values
+    tests: dict[str, Callable[[Values], Mask]] = {}
     bounds = (
         (variable.lower, variable.lower_strict, ">", np.less),
         (variable.upper, variable.upper_strict, "<", np.greater),
     )
     for bound, strict, sign, beyond in bounds:
-        if bound is None:
-            continue
-        outside = beyond(values, bound) | (values == bound if strict else False)
-        if np.any(outside):
-            _report_range(
-                drafted, outside, f"{sign}{'' if strict else '='} {bound:.10g}", diagnostics
-            )
-    if variable.element == "bool" and (odd := (values != 0) & (values != 1)).any():
-        _report_range(drafted, odd, "true or false (1 or 0)", diagnostics)
+        if bound is not None:
+            wanted = f"{sign}{'' if strict else '='} {bound:.10g}"
+            tests[wanted] = partial(_outside, bound=bound, strict=strict, beyond=beyond)
+    if variable.element == "bool":
+        tests["true or false (1 or 0)"] = lambda values: (values != 0) & (values != 1)
+    if tests:
+        for wanted, found in zip(tests, search(drafted.parts(), [*tests.values()]), strict=True):
+            if found is not None:
+                _report_range(drafted, found, wanted, diagnostics)
     if variable.form is not None:
         _check_form(drafted, diagnostics)
 
 
-def _report_range(
-    drafted: Draft, outside: npt.NDArray[np.bool_], wanted: str, diagnostics: Diagnostics
-) -> None:
-    place, more = first_and_more(outside)
+def _outside(values: Values, bound: float, strict: bool, beyond: Any) -> Mask:
+    outside: Mask = beyond(values, bound) | (values == bound if strict else False)
+    return outside
+
+
+def _report_range(drafted: Draft, outside: Found, wanted: str, diagnostics: Diagnostics) -> None:
     diagnostics.report(
         "PPL093",
         drafted.variable.location.span,
-        f"{drafted.show(place)}{more}; {drafted.variable.name!r} is declared to be {wanted}",
+        f"{drafted.show(outside.place)}{outside.more}; {drafted.variable.name!r} is declared to "
+        f"be {wanted}",
         "correct the data, or the declaration",
     )
 

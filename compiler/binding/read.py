@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from compiler.binding.read_arrays import read_npz
+from compiler.binding.read_arrays import read_folder, read_npy, read_npz
 from compiler.binding.read_json import read_json
 from compiler.binding.read_memory import read_memory
-from compiler.binding.read_tables import read_csv, read_parquet
+from compiler.binding.read_tables import read_arrow, read_csv, read_parquet
 from compiler.binding.sources import Source, SourceError
 from compiler.diagnostics import Diagnostics
 
 MAX_BYTES = 2 * 1024**3
-"""The largest file that is read."""
+"""The largest file that is read as a whole; those that can be mapped may be larger."""
 
 _BY_SUFFIX: dict[str, Callable[[Path], Source]] = {
     ".json": read_json,
@@ -25,8 +25,17 @@ _BY_SUFFIX: dict[str, Callable[[Path], Source]] = {
     ".parquet": read_parquet,
     ".pq": read_parquet,
     ".npz": read_npz,
+    ".npy": read_npy,
+    ".arrow": read_arrow,
+    ".feather": read_arrow,
 }
-_FORMS = "JSON, CSV, Parquet or npz"
+_MAPPED: dict[bytes, Callable[[Path], Source]] = {b"\x93NUMPY": read_npy, b"ARROW1": read_arrow}
+"""Forms that are read from where they lie, however large, by their first bytes."""
+
+_FORMS = "JSON, CSV, Parquet, Arrow, npz or npy"
+
+
+_BINARY = (".npz", ".npy", ".parquet", ".pq", ".arrow", ".feather")
 
 
 def read_sources(sources: Any, diagnostics: Diagnostics) -> tuple[Source, ...]:
@@ -62,13 +71,17 @@ def _listed(sources: Any) -> Iterable[Any]:
 def read_file(path: Path) -> Source:
     """Read one file by its suffix, or by its first bytes where the suffix tells another story.
 
+    A folder is read for its npy files.
+
     Raises:
         SourceError: It is not there, cannot be opened, is too large, or is of no known form.
     """
+    if path.is_dir():
+        return read_folder(path)
     start = _first_bytes(path)
     reader = _sniff(path, start)
     suffix = path.suffix.lower()
-    if reader is None and suffix in (".npz", ".parquet", ".pq"):
+    if reader is None and suffix in _BINARY:
         raise SourceError(
             f"{path} is named {suffix} but is not such a file",
             f"give the data as {_FORMS}, with a name that says which",
@@ -81,8 +94,6 @@ def read_file(path: Path) -> Source:
 
 def _first_bytes(path: Path) -> bytes:
     try:
-        if path.is_dir():
-            raise SourceError(f"{path} is a folder", "give the data file itself")
         size = path.stat().st_size
         with path.open("rb") as file:
             start = file.read(4096)
@@ -93,15 +104,18 @@ def _first_bytes(path: Path) -> bytes:
         raise SourceError(f"{path} cannot be read: {reason}", "check its permissions") from None
     if size == 0:
         raise SourceError(f"{path} is empty", "give a file with data in it")
-    if size > MAX_BYTES:
+    if size > MAX_BYTES and not start.startswith(tuple(_MAPPED)):
         raise SourceError(
             f"{path} has {size / 1024**3:.1f} GiB; at most {MAX_BYTES // 1024**3} GiB are read",
-            "keep the columns that the spec uses, as Parquet",
+            "save the columns that the spec uses as .npy or .arrow, which need not be read whole",
         )
     return start
 
 
 def _sniff(path: Path, start: bytes) -> Callable[[Path], Source] | None:
+    for magic, mapped in _MAPPED.items():
+        if start.startswith(magic):
+            return mapped
     if start.startswith(b"PAR1"):
         return read_parquet
     if start.startswith(b"PK\x03\x04"):

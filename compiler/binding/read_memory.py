@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
@@ -47,4 +48,4 @@ def _entry(name: str, value: Any) -> Column:
         return from_series(value, name)
     if isinstance(value, pd.DataFrame):
         return Column(name, value.to_numpy())
-    return Column(name, value)
+    return Column(name, value, mapped=isinstance(value, np.memmap))

@@ -1,4 +1,4 @@
-"""Reads tables: CSV and its relatives, and Parquet."""
+"""Reads tables: CSV and its relatives, Parquet and Arrow."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from compiler.binding.arrays import Array
 from compiler.binding.sources import Column, Source, SourceError
 
 
@@ -102,6 +103,52 @@ def read_parquet(path: Path) -> Source:
             f"{path} cannot be read as Parquet: {error}", "write the file once more"
         ) from None
     return from_frame(table, str(path))
+
+
+def read_arrow(path: Path) -> Source:
+    """Read an Arrow (Feather) file.
+
+    Columns of numbers without gaps, uncompressed and in one record batch, stay in the file; so do
+    such lists of equal length, which make a matrix.
+
+    Raises:
+        SourceError: It is damaged, or holds what pandas cannot read.
+    """
+    import pyarrow
+
+    try:
+        table = pyarrow.ipc.open_file(pyarrow.memory_map(str(path))).read_all()
+        mapped = {name: _mapped(table.column(name)) for name in dict.fromkeys(table.column_names)}
+        rest = [name for name in table.column_names if mapped[name] is None]
+        source = from_frame(table.select(rest).to_pandas(), str(path))
+    except (OSError, ValueError, TypeError, NotImplementedError) as error:
+        raise SourceError(
+            f"{path} cannot be read as Arrow: {error}", "write the file once more"
+        ) from None
+    columns = {
+        name: source.columns[name] if array is None else Column(name, array, mapped=True)
+        for name, array in mapped.items()
+    }
+    return Source(str(path), columns, table=True)
+
+
+def _mapped(column: Any) -> Array | None:
+    """Return an Arrow column as an array over its own memory, None where it would be a copy."""
+    import pyarrow
+
+    if column.num_chunks != 1 or column.null_count:
+        return None
+    chunk = column.chunk(0)
+    shape: tuple[int, ...] = (-1,)
+    if pyarrow.types.is_fixed_size_list(chunk.type):
+        shape = (-1, chunk.type.list_size)
+        chunk = chunk.flatten()
+    if chunk.null_count or not (
+        pyarrow.types.is_integer(chunk.type) or pyarrow.types.is_floating(chunk.type)
+    ):
+        return None
+    array: Array = chunk.to_numpy(zero_copy_only=True)
+    return array.reshape(shape)
 
 
 def from_frame(table: pd.DataFrame, label: str) -> Source:

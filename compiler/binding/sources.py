@@ -30,12 +30,14 @@ class Column:
         raw: Its values: a number, nested lists, or an array of any kind.
         dims: Names of its axes where the source knows them.
         categories: The categories in order, for a categorical column.
+        mapped: Whether it is an array of numbers over memory that is mapped from a file.
     """
 
     name: str
     raw: Any
     dims: tuple[str, ...] | None = None
     categories: tuple[Any, ...] | None = None
+    mapped: bool = False
 
 
 @dataclass(frozen=True, eq=False)

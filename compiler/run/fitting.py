@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,12 @@ from compiler.emit.guide import guide_function_name
 from compiler.ir import Guide, Program
 from compiler.ir.queries import minibatches
 from compiler.resolve.auto_guide import auto_guide
-from compiler.run.axes import observed_variables, posterior_variables, predicted_variables
+from compiler.run.axes import (
+    Variable,
+    observed_variables,
+    posterior_variables,
+    predicted_variables,
+)
 from compiler.run.blame import told_in_the_spec
 from compiler.run.callables import check_callables, importable_beside
 from compiler.run.inference_data import data_dataset, draws_dataset, inference_data
@@ -156,6 +161,7 @@ def fit_program(
         diagnostics=diagnostics,
         notes=(
             *bound.notes,
+            *map(_note, sorted(bound.streamed)),
             *(note for note in fitted.notes if note not in fitted.verdict),
         ),
     )
@@ -195,6 +201,30 @@ def _attributes(
     }
 
 
+def _note(dim: str) -> str:
+    return (
+        f"the data over {dim!r} are large: they are neither copied into the output nor predicted, "
+        "and the draws are the guide's own"
+    )
+
+
+def _first_entries(
+    environment: Mapping[str, Any], program: Program, dim: str, count: int
+) -> dict[str, Any]:
+    """Return the size of a dim and the data over it, cut to its first entries.
+
+    With them a model is as good as with all data where none is looked at: to learn the shapes of
+    its latents, and to compute what it records of them.
+    """
+    count = min(count, environment[dim])
+    cut: dict[str, Any] = {dim: count}
+    for variable in program.data:
+        if dim in variable.dims:
+            index = tuple(slice(count) if axis == dim else slice(None) for axis in variable.dims)
+            cut[variable.name] = environment[variable.name][index]
+    return cut
+
+
 class _Fitting:
     """The emitted module with its values: runs the steps that call it.
 
@@ -228,6 +258,8 @@ class _Fitting:
                 self._environment.update(module.call("derive", self._environment))
         small = minibatches(program)
         self._full = {**self._environment, **{f"{dim}_minibatch": None for dim in small}}
+        for dim in data.streamed:
+            self._full |= _first_entries(self._full, program, dim, small[dim])
         for dim, count in small.items():
             self._environment[f"{dim}_minibatch"] = min(count, data.sizes[dim])
 
@@ -260,6 +292,9 @@ class _Fitting:
                 self._guide,
                 self._settings,
                 data_size=sum(tensor.numel() for tensor in tensors),
+                unscored="the data are too many to be scored for each draw"
+                if self._data.streamed
+                else None,
             )
             discrete = self._predictor.summed_out(posterior.draws, posterior.latents)
         return replace(posterior, draws={**posterior.draws, **discrete})
@@ -268,10 +303,10 @@ class _Fitting:
         """Return everything that was drawn and bound, by InferenceData's groups."""
         program, data = self._program, self._data
         predictor = self._predictor
-        groups = {
-            "posterior": draws_dataset(posterior.draws, posterior_variables(program), program, data)
-        }
-        observed = observed_variables(program)
+        kept = self._without_streamed(posterior_variables(program))
+        groups = {"posterior": draws_dataset(posterior.draws, kept, program, data)}
+        observed = self._without_streamed(observed_variables(program))
+        predicted = self._without_streamed(predicted_variables(program))
         few = self._affordable(posterior.draws)
         with self._told("the posterior predictive"):
             if observed and posterior.draws:
@@ -282,19 +317,23 @@ class _Fitting:
                 groups["log_likelihood"] = draws_dataset(
                     scores, [variable.scored for variable in observed], program, data
                 )
-            if "predict" in self._module and posterior.draws:
+            if predicted and posterior.draws:
                 predictions = predictor.predictions(few)
-                groups["predictions"] = draws_dataset(
-                    predictions, predicted_variables(program), program, data
-                )
+                groups["predictions"] = draws_dataset(predictions, predicted, program, data)
         if posterior.log_density is not None:
             density = posterior.log_density[None].cpu().numpy()
             groups["sample_stats"] = xr.Dataset({"lp": (("chain", "draw"), density)})
         names = [variable.name for variable in observed]
-        constant = [v.name for v in program.data if v.name not in names]
+        whole = [v.name for v in program.data if data.streamed.isdisjoint(map(str, v.dims))]
+        constant = [n for n in whole if n not in data.observed]
         groups["observed_data"] = data_dataset(names, program, data)
         groups["constant_data"] = data_dataset(constant, program, data)
         return groups
+
+    def _without_streamed(self, variables: Sequence[Variable]) -> tuple[Variable, ...]:
+        """Return the variables that do not run over data that are too many."""
+        streamed = self._data.streamed
+        return tuple(v for v in variables if streamed.isdisjoint(map(str, v.axes)))
 
     def _affordable(self, draws: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Return the first draws, as many as replicates of the data are kept for."""

@@ -47,6 +47,7 @@ def sample_posterior(
     guide: Guide,
     settings: RunSettings,
     data_size: int,
+    unscored: str | None = None,
 ) -> Posterior:
     """Draw from the guide, judge the draws by their weights, and re-weight them if they allow it.
 
@@ -57,6 +58,8 @@ def sample_posterior(
         guide: The guide in the spec's terms.
         settings: How many draws, and whether to re-weight.
         data_size: How many numbers the data have; bounds the work that weights may take.
+        unscored: Why the draws are not to be scored, where the arguments hold a part of the data
+            only; else None.
 
     Returns:
         The draws.
@@ -64,16 +67,18 @@ def sample_posterior(
     seed = settings.engine.seed
     points = [p.name for p in guide.parts if isinstance(p, Part) and p.family == "AutoDelta"]
     proposals = settings.draws
-    if settings.reweight and not points:
+    if settings.reweight and not points and not unscored:
         affordable = _NUMBERS_FOR_PROPOSALS // max(data_size, 1)
         proposals = max(proposals, min(_PROPOSALS_PER_DRAW * proposals, affordable))
     drawn = draw_posterior(fitted, model, (), kwargs, num_draws=proposals, seed=seed + 1)
     draws: Mapping[str, torch.Tensor] = drawn.sites
-    if drawn.log_p is not None:
+    if drawn.log_p is not None and not unscored:
         draws = {**draws, _LOG_DENSITY: drawn.log_p}
     khat, trusted, trust, reweighted = None, None, "", False
     if points:
         trust = f"k-hat is not known: part {points[0]} (AutoDelta) gives a point, not a spread"
+    elif unscored:
+        trust = f"k-hat is not known: {unscored}"
     elif drawn.log_p is None:
         trust = "k-hat is not known: " + ("; ".join(drawn.notes) or "the model gives no density")
     else:

@@ -10,7 +10,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+
+from compiler.binding.stored import Stored
 
 _PACKAGES = ("pplc", "torch", "pyro-ppl", "arviz", "numpy", "pandas", "xarray")
 
@@ -47,12 +50,16 @@ def data_hashes(sources: Any, values: Mapping[str, Any]) -> dict[str, str]:
     hashes = {}
     for source in listed:
         if isinstance(source, str | os.PathLike):
-            with Path(source).open("rb") as file:
-                hashes[str(source)] = hashlib.file_digest(file, "sha256").hexdigest()
+            path = Path(source)
+            for one in sorted(path.glob("*.npy")) if path.is_dir() else [path]:
+                with one.open("rb") as file:
+                    hashes[str(one)] = hashlib.file_digest(file, "sha256").hexdigest()
         elif source is not None:
             digest = hashlib.sha256()
             for name, value in sorted(values.items()):
-                raw = value.cpu().numpy().tobytes() if isinstance(value, torch.Tensor) else value
-                digest.update(f"{name}=".encode() + (raw if isinstance(raw, bytes) else b""))
+                digest.update(f"{name}=".encode())
+                tensor = value.values if isinstance(value, Stored) else value
+                if isinstance(tensor, torch.Tensor):
+                    digest.update(np.ascontiguousarray(tensor.cpu().numpy()).reshape(-1).data)
             hashes["in memory"] = digest.hexdigest()
     return hashes

@@ -52,7 +52,8 @@ class Workers:
 
     def largest(self, value: float) -> float:
         """The largest of the processes' values, NaN above all."""
-        return max(self._gather(value), key=lambda one: (one != one, one))
+        values: list[float] = self._gather(value)
+        return max(values, key=lambda one: (one != one, one))
 
     def agree_on(self, what: str, value: object) -> None:
         """See that all processes have the same value.

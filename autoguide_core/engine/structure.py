@@ -41,6 +41,11 @@ def is_latent(site: Mapping[str, Any]) -> bool:
     return site["type"] == "sample" and not site["is_observed"] and not site_is_subsample(site)
 
 
+def is_drawn(name: str, site: Mapping[str, Any]) -> bool:
+    """Whether a guide draws a site: a guide that runs the model meets its observations, too."""
+    return not site["is_observed"]
+
+
 def is_enumerated(site: Mapping[str, Any]) -> bool:
     """Whether a latent site is marked for exact enumeration."""
     return is_latent(site) and site["infer"].get("enumerate") is not None

@@ -10,9 +10,8 @@ import torch
 from pyro import poutine
 from pyro.poutine import Trace
 
-from autoguide_core.engine.elbo import is_drawn
 from autoguide_core.engine.joint import plate_depth
-from autoguide_core.engine.structure import Model, is_latent
+from autoguide_core.engine.structure import Model, is_drawn, is_latent
 
 _PLATE = "_posterior_draws"
 

@@ -19,7 +19,7 @@ from autoguide_core.engine.native.elementwise import converted, elementwise_call
 from autoguide_core.engine.native.errors import NativeUnavailable
 from autoguide_core.engine.native.extremes import EXTREMES
 from autoguide_core.engine.native.facts import facts_of
-from autoguide_core.engine.native.foreign import ForeignCall, foreign_call
+from autoguide_core.engine.native.foreign import ForeignCall, foreign_call, is_ref
 from autoguide_core.engine.native.indexing import INDEXING
 from autoguide_core.engine.native.matrices import MATRICES
 from autoguide_core.engine.native.operations import (
@@ -146,7 +146,10 @@ class Lowering:
         fact = self._facts[node]
         if name == "<built-in function getitem>":
             return args[0][args[1]]
-        if fact is None:  # an assertion, which the traced run has met
+        if fact is None:  # an assertion: torch raises an error where it is not met
+            leaves = _pytree.tree_leaves(args, is_ref)
+            if any(isinstance(leaf, Ref) and leaf.storage is not None for leaf in leaves):
+                self._by_torch(node, args, kwargs)
             return None
         if isinstance(fact, torch.Tensor):
             check_type(fact.dtype)
@@ -186,6 +189,17 @@ class Lowering:
 
 _OF_WHOLE_DIMENSIONS = {**TRIANGLES, **EXTREMES}
 """Operations of which some have several results."""
+
+_TABLES = (
+    *(VIEWS, AS_STRIDED, ELEMENTWISE, REDUCTIONS, FILLED),
+    *(INDEXING, MATRICES, _OF_WHOLE_DIMENSIONS),
+)
+
+
+def is_known(operation: Any) -> bool:
+    """Whether some table has a row for an ATen operation, so that it need not be taken apart."""
+    name = operation_name(operation)
+    return any(name in table for table in _TABLES)
 
 
 def _is_uniform(tensor: torch.Tensor) -> bool:

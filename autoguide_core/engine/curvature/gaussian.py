@@ -1,28 +1,42 @@
-"""A Gaussian fitted to a whitened log density, with hand-written gradients."""
+"""Gaussians fitted to one log density, all by the same compiled step."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
-from autoguide_core.engine.averaging import IterateAverage
 from autoguide_core.engine.convergence import Drift
 from autoguide_core.engine.curvature.gradients import Gradients
+from autoguide_core.engine.curvature.interpreted import InterpretedRunner
+from autoguide_core.engine.curvature.landing import LandingEstimator, split
 from autoguide_core.engine.curvature.whitening import Whitening
-from autoguide_core.engine.eager_optimiser import Optimiser
 from autoguide_core.engine.errors import FitError
-from autoguide_core.engine.schedules import rate_factor
+from autoguide_core.engine.estimators import Untraceable
+from autoguide_core.engine.optimisers import AVERAGE, Averaged, make_optimiser
+from autoguide_core.engine.optimisers.clipping import Clipped
 from autoguide_core.engine.settings import FitSettings
+from autoguide_core.engine.stepping.choice import Choice
+from autoguide_core.engine.stepping.loop import Plan, run_steps
+from autoguide_core.engine.stepping.progressed import Progressed
+from autoguide_core.engine.stepping.runner import Runner
+from autoguide_core.engine.stepping.step import CARRY, SLOT, Step, prefixed, restore
+from autoguide_core.engine.stepping.stepper import Stepper
+from autoguide_core.engine.stepping.supply import discover
 
-RATE = 0.03
 PARTICLES = 16
+_RATE = 0.03
 _CLIP = 10.0
-_FAILURES_ALLOWED = 50
+_FEW_STEPS = 1000
+"""Fewer steps are over before a graph of them would be made."""
+
+Report = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True)
@@ -34,84 +48,137 @@ class Gaussian:
         factor: A square root of the covariance, ``factor @ factor.T``, shape (D, D).
         elbo: The ELBO at each step, in nats.
         drift: The record of the parameters' travel.
+        engine: What made the steps: ``graph, then native``, say.
     """
 
-    loc: torch.Tensor
-    factor: torch.Tensor
+    loc: Tensor
+    factor: Tensor
     elbo: npt.NDArray[np.float64]
     drift: Drift
+    engine: str
 
 
-def fit_gaussian(
-    gradients: Gradients,
-    whitening: Whitening,
-    settings: FitSettings,
-    report: Callable[[int, int, float], None],
-    *,
-    full_rank: bool = True,
-) -> Gaussian:
-    """Maximise the ELBO over Gaussians, from N(0, I) in the whitened space.
+class GaussianFits:
+    """Maximises the ELBO over Gaussians, each time from N(0, I) in a whitened space.
 
-    The gradient is the "sticking the landing" one, whose noise vanishes as the Gaussian meets the
-    posterior: with ``u = m + C e``, the path derivative of ``log p - log q`` is
-    ``r = Wᵀ ∇log p(z) + C⁻ᵀ e``; it gives ``r`` for m and the lower triangle of ``r eᵀ`` for C.
-
-    Source: Roeder, Wu and Duvenaud, "Sticking the landing" (2017).
+    All runs make their steps in the same tensors, so that what is recorded or compiled for one
+    serves all.
 
     Args:
         gradients: The log density.
-        whitening: The map into the space in which one step size fits all.
-        settings: Steps, schedule, seed, learning rate, averaging. At least 16 particles are used.
-        report: Called with step, steps, and the ELBO.
-        full_rank: Whether C is a lower triangle, or else diagonal.
+        dim: D.
+        settings: Optimizer, its options, engine. At least 16 particles are used.
 
-    Returns:
-        The Gaussian, mapped back.
-
-    Raises:
-        FitError: If the density is not a finite number at step after step.
+    Attributes:
+        obstacles: Why nothing faster was to be had, for the user; filled on the way.
     """
-    dim, device = len(whitening.centre), whitening.centre.device
-    particles = max(PARTICLES, settings.particles)
-    free = torch.zeros(dim, dim + 2, dtype=torch.float64, device=device)
-    mean, log_scale, lower = free[:, 0], free[:, 1], free[:, 2:]
-    optimiser = Optimiser(settings.optimizer, [free], {"lr": RATE, **settings.optimizer_options})
-    average = IterateAverage([free], settings.steps)
-    drift = Drift({"loc": mean, "scale": log_scale}, settings.steps)
-    generator = torch.Generator(device=device).manual_seed(settings.seed)
-    constant = whitening.log_det + 0.5 * dim * math.log(2.0 * math.pi)
-    history, failures = np.empty(settings.steps), 0
-    for step in range(settings.steps):
-        noise = torch.randn(particles, dim, generator=generator, dtype=free.dtype, device=device)
-        scale = log_scale.exp()
-        factor = lower + torch.diag(scale)
-        log_p, slope = gradients.value_and_grad(whitening(mean + noise @ factor.T))
-        terms = log_p + 0.5 * noise.square().sum(1)
-        residual = slope @ whitening.matrix
-        residual += torch.linalg.solve_triangular(factor, noise, upper=False, left=False)
-        if not math.isfinite(float(terms.sum() + residual.sum())):
-            failures += 1
-            if failures > max(_FAILURES_ALLOWED, step // 2):
-                raise FitError("the log density is not a finite number around its mode")
-            kept = torch.isfinite(terms) & torch.isfinite(residual).all(1)
-            terms, residual, noise = terms[kept], residual[kept], noise[kept]
-        history[step] = float(terms.mean() + log_scale.sum()) + constant
-        if len(terms):
-            outer = residual.T @ noise / len(terms)
-            slopes = [residual.mean(0)[:, None], (torch.diagonal(outer) * scale)[:, None]]
-            slopes.append(outer.tril(-1) if full_rank else torch.zeros_like(outer))
-            free.grad = _clip(-torch.cat(slopes, dim=1), _CLIP * math.sqrt(dim))
-            fraction = rate_factor(settings.schedule, step, settings.steps)
-            optimiser.step(fraction)
-            average.update()
-            drift.update(step, optimiser.rate * fraction)
-        report(step + 1, settings.steps, history[step])
-    if settings.averaging:
-        average.write_back()
-    factor = whitening.matrix @ (lower + torch.diag(log_scale.exp()))
-    return Gaussian(whitening(mean[None])[0], factor, history, drift)
+
+    def __init__(self, gradients: Gradients, dim: int, settings: FitSettings) -> None:
+        self.obstacles: list[str] = []
+        self._dim, self._engine = dim, settings.engine
+        options = {"lr": _RATE, **settings.optimizer_options}
+        rule = make_optimiser(settings.optimizer, options)
+        self._rule = Clipped(rule, max_norm=_CLIP * math.sqrt(dim))
+        particles = max(PARTICLES, settings.particles)
+        theta = torch.zeros(dim * (dim + 2), dtype=torch.float64)
+        free = theta.detach().requires_grad_()
+        gradients.value_and_grad(theta.new_zeros(particles, dim))  # makes the graph to be recorded
+        self._estimator = LandingEstimator(gradients.value_and_grad, free, dim, particles)
+        draws = discover(lambda: self._estimator(self._estimator.start()))
+        step = Step(self._estimator, Averaged(self._rule, settings.steps), (free,), draws)
+        self._state = step.start(theta)
+        row = self._plan(settings).rows(0, 1)[0]
+        self._choice = Choice(
+            step, self._state, row, "curvature", opaque=gradients.obstacle, obstacles=self.obstacles
+        )
+        self._stepper: _Stepper | None = None
+
+    def fit(
+        self,
+        whitening: Whitening,
+        settings: FitSettings,
+        report: Report,
+        *,
+        full_rank: bool = True,
+        more_to_come: bool = False,
+    ) -> Gaussian:
+        """Fit once.
+
+        Args:
+            whitening: The map into the space in which one step size fits all.
+            settings: Steps, schedule, seed, averaging; the rest is that of the constructor.
+            report: Called with step, steps, and the ELBO.
+            full_rank: Whether the Gaussian has correlations in the whitened space.
+            more_to_come: Whether later runs make it worth while to compile for this one.
+
+        Returns:
+            The Gaussian, mapped back.
+
+        Raises:
+            FitError: If the density is not a finite number at step after step.
+        """
+        state = self._state
+        theta = state["theta"].zero_()
+        carry = self._estimator.carry_of(whitening, full_rank=full_rank)
+        slots = Averaged(self._rule, settings.steps).start(theta)
+        restore(state, {**prefixed(SLOT, slots), **prefixed(CARRY, carry)})
+        mean, log_scale, _ = split(theta, self._dim)
+        drift = Drift({"loc": mean, "scale": log_scale}, settings.steps)
+        progressed = Progressed(state, np.full(settings.steps, np.nan), drift)
+        stepper = self._stepper
+        if stepper is None:
+            is_short = settings.steps < _FEW_STEPS and not more_to_come
+            stepper = self._stepper = self._make_stepper(is_short=is_short)
+        stepper.more_to_come = more_to_come
+
+        def after_block(progressed: Progressed) -> None:
+            done, elbo = progressed.done, progressed.elbo
+            report(done, len(elbo), float(elbo[done - 1]))
+
+        run_steps(self._plan(settings), stepper, progressed, after_block)
+        result = state[SLOT + AVERAGE] if settings.averaging else theta
+        mean, log_scale, lower = split(result, self._dim)
+        factor = whitening.matrix @ (lower + torch.diag(log_scale.exp()))
+        engine = ", then ".join(name for name, _ in progressed.engines)
+        return Gaussian(whitening(mean[None])[0], factor, progressed.elbo, drift, engine)
+
+    def close(self) -> None:
+        """Stop a compilation that is not needed any more."""
+        if self._stepper is not None:
+            self._stepper.close()
+
+    def _plan(self, settings: FitSettings) -> Plan:
+        rule = Averaged(self._rule, settings.steps)
+        return Plan(rule, settings.schedule, settings.steps, settings.seed)
+
+    def _make_stepper(self, *, is_short: bool) -> _Stepper:
+        """What makes the steps of this run and of all later ones."""
+        engine, is_auto = self._engine, self._engine == "auto"
+        runner: Runner
+        if self._choice.opaque is None and (engine == "eager" or (is_auto and is_short)):
+            runner = InterpretedRunner(self._estimator, self._choice.step.optimiser)
+        else:
+            runner = self._choice.at_once(_FEW_STEPS) if is_auto else self._choice.named(engine)
+        return _Stepper(self._choice, runner, (), particles=1, may_change=is_auto)
 
 
-def _clip(gradient: torch.Tensor, limit: float) -> torch.Tensor:
-    norm = float(gradient.norm())
-    return gradient * (limit / norm) if norm > limit else gradient
+class _Stepper(Stepper):
+    """A stepper of one run after the other, whose troubles are all the density's.
+
+    Attributes:
+        more_to_come: Whether to compile however short the rest of this run is.
+    """
+
+    more_to_come = False
+
+    def look_round(self, seconds_left: float) -> None:
+        """Start a compilation if it is worth it; see `Stepper`."""
+        super().look_round(math.inf if self.more_to_come else seconds_left)
+
+    def fall_back(self, error: Untraceable) -> None:
+        """Give up: what plain Pyro would do on its own is what these steps do already."""
+        raise FitError(f"the log density cannot be evaluated: {error}") from error
+
+    def explain(self, *_: Any) -> FitError:
+        """The error for steps in which the ELBO was not finite."""
+        return FitError("the log density is not a finite number around its mode")

@@ -7,6 +7,7 @@ values.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -26,10 +27,12 @@ class Gradients:
 
     Attributes:
         note: What had to be given up, or None where the density was traced.
+        obstacle: Why values and gradients are not those of a graph, or None where they are.
     """
 
     def __init__(self, density: Density, start: torch.Tensor) -> None:
         self.note: str | None = None
+        self.obstacle: str | None = None
         self._density = density
         self._graph: Function | None = None
         self._batched: dict[int, Function] = {}
@@ -37,7 +40,7 @@ class Gradients:
         try:
             self._graph = trace_function(_with_gradient(density), start, _elsewhere(start))
         except Exception as error:  # tracing may fail in as many ways as a model has operations
-            self.note = f"the density could not be traced ({_short(error)}): it runs slowly"
+            self._give_up(f"the density could not be traced ({_short(error)})")
 
     def value_and_grad(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Evaluate at S points.
@@ -64,11 +67,14 @@ class Gradients:
         return 0.5 * (rows + rows.T)
 
     def _make_batched(self, points: torch.Tensor) -> Function:
-        if self._graph is not None:
+        graph = self._graph
+        if graph is not None and len(points) == 1:
+            return lambda points: _as_batch(graph(points[0]))
+        if graph is not None:
             try:
-                return retrace(torch.func.vmap(self._graph), points)
+                return retrace(torch.func.vmap(graph), points)
             except Exception as error:  # as in the constructor
-                self.note = f"the density could not be vectorised ({_short(error)}): it runs slowly"
+                self._give_up(f"the density could not be vectorised ({_short(error)})")
         by_grad = torch.func.vmap(torch.func.grad_and_value(self._density))
         try:
             by_grad(points)
@@ -81,6 +87,9 @@ class Gradients:
 
         return evaluate
 
+    def _give_up(self, obstacle: str) -> None:
+        self.obstacle, self.note = obstacle, f"{obstacle}: it runs slowly"
+
     def _one_by_one(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         pairs = [_with_gradient(self._density)(point) for point in points]
         return torch.stack([value for value, _ in pairs]), torch.stack([g for _, g in pairs])
@@ -89,8 +98,9 @@ class Gradients:
         """The forward derivative of the gradient's graph, where each operation has a true one."""
         if self._graph is not None:
             graph = self._graph
+            # Called some ten times only, so that it would not pay to trace it.
+            exact = _quiet(torch.func.jacfwd(lambda at: graph(at)[1]))
             try:
-                exact = retrace(torch.func.jacfwd(lambda at: graph(at)[1]), point)
                 if self._agrees(exact(point), point):
                     return exact
                 reason = "they disagree with the gradients"
@@ -102,8 +112,11 @@ class Gradients:
     def _agrees(self, hessian: torch.Tensor, point: torch.Tensor) -> bool:
         """Whether a Hessian tells how the gradient changes along the diagonal."""
         step = 6e-6 * point.abs().clamp(min=1.0)
-        _, slopes = self.value_and_grad(torch.stack([point + step, point - step]))
-        change = slopes[0] - slopes[1]
+        (_, ahead), (_, behind) = (
+            self.value_and_grad(p[None]) for p in (point + step, point - step)
+        )
+        slopes = torch.cat([ahead, behind])
+        change = (ahead - behind)[0]
         error = (2.0 * hessian @ step - change).norm()
         return bool(error <= 1e-3 * (hessian.abs() @ step).norm() + 1e-8 * slopes.norm())
 
@@ -127,6 +140,23 @@ def _with_gradient(density: Density) -> ValueAndGradient:
         return value.detach(), gradient
 
     return evaluate
+
+
+def _quiet(function: Function) -> Function:
+    """A function without torch's warnings of operations that ``vmap`` takes one by one."""
+
+    def evaluate(at: torch.Tensor) -> torch.Tensor:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            values: torch.Tensor = function(at)
+        return values
+
+    return evaluate
+
+
+def _as_batch(one: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    value, gradient = one
+    return value[None], gradient[None]
 
 
 def _elsewhere(point: torch.Tensor) -> torch.Tensor:

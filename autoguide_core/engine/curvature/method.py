@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from autoguide_core.engine.convergence import Verdict, judge
 from autoguide_core.engine.curvature.density import LogDensity
 from autoguide_core.engine.curvature.folding import flat_layout, write_gaussian
-from autoguide_core.engine.curvature.gaussian import PARTICLES, fit_gaussian
+from autoguide_core.engine.curvature.gaussian import PARTICLES, GaussianFits
 from autoguide_core.engine.curvature.gradients import Gradients
 from autoguide_core.engine.curvature.mode import Mode, find_mode
 from autoguide_core.engine.curvature.whitening import Whitening, by_curvature, by_scale
@@ -114,13 +115,11 @@ def run_curvature(
         FitError: If the density is not a finite number where it is needed.
     """
     search = search_mode(model, guide, args, kwargs, settings.seed, report)
-    start = _choose_start(search, settings, report)
-    notes = list(start.notes)
-    most = next((steps for gap, steps in _STEPS_BY_GAP if start.gap < gap), settings.steps)
-    settings = replace(settings, steps=min(settings.steps, most))
-    gaussian = fit_gaussian(
-        search.gradients, start.whitening, settings, report.phase("variational")
-    )
+    with closing(GaussianFits(search.gradients, len(search.start), settings)) as fits:
+        start = _choose_start(search, fits, settings, report)
+        most = next((steps for gap, steps in _STEPS_BY_GAP if start.gap < gap), settings.steps)
+        settings = replace(settings, steps=min(settings.steps, most))
+        gaussian = fits.fit(start.whitening, settings, report.phase("variational"))
     write_gaussian(guide, gaussian.loc, gaussian.factor)
     negligible = _STEPS_BY_GAP[0][0]
     if start.gap < negligible:
@@ -130,11 +129,18 @@ def run_curvature(
         )
     else:
         verdict = judge(gaussian.elbo, settings.tolerance, gaussian.drift, settings.steps)
-    if search.gradients.note:
-        notes.append(search.gradients.note)
-    if notes:
-        verdict = replace(verdict, sentence="; ".join([verdict.sentence, *notes]))
-    return Run(gaussian.elbo, verdict, "curvature", tuple(notes))
+    notes = [*start.notes, *filter(None, [search.gradients.note])]
+    verdict = replace(verdict, sentence="; ".join([verdict.sentence, *notes]))
+    if search.gradients.obstacle is None:
+        notes += fits.obstacles  # else they would say it again
+    return Run(
+        gaussian.elbo,
+        verdict,
+        "curvature",
+        tuple(notes),
+        engine=gaussian.engine,
+        engine_reason="; ".join(fits.obstacles),
+    )
 
 
 @dataclass(frozen=True)
@@ -154,7 +160,9 @@ class _Start:
     notes: tuple[str, ...] = ()
 
 
-def _choose_start(search: Search, settings: FitSettings, report: Reporter) -> _Start:
+def _choose_start(
+    search: Search, fits: GaussianFits, settings: FitSettings, report: Reporter
+) -> _Start:
     """The mode with its curvature, or a mean-field fit where that is the better start."""
     mode, at_mode = search.mode, None
     reason = "no starting point has a finite density"
@@ -164,12 +172,12 @@ def _choose_start(search: Search, settings: FitSettings, report: Reporter) -> _S
         if mode.fault is None and at_mode.gap < limit:
             return at_mode
         reason = mode.fault or "the posterior is far from a Gaussian at its mode"
-    field = fit_gaussian(
-        search.gradients,
+    field = fits.fit(
         by_scale(search.start, torch.full_like(search.start, _MEAN_FIELD_SCALE)),
         replace(settings, steps=_MEAN_FIELD_STEPS, schedule="cosine", averaging=True),
         report.phase("mean field"),
         full_rank=False,
+        more_to_come=True,
     )
     in_field = _try_out(search.gradients, by_scale(field.loc, torch.diagonal(field.factor)))
     if mode is not None and mode.fault is None:
@@ -180,19 +188,19 @@ def _choose_start(search: Search, settings: FitSettings, report: Reporter) -> _S
         ]
         at_mode = max((start for start in (at_mode, *narrow) if start), key=lambda s: s.elbo)
     if at_mode is not None:
-        ahead = _promise(in_field, search, settings, report)
-        if _promise(at_mode, search, settings, report) > ahead - _CLEARLY_AHEAD:
+        ahead = _promise(in_field, fits, settings, report)
+        if _promise(at_mode, fits, settings, report) > ahead - _CLEARLY_AHEAD:
             return at_mode  # it knows how the latents go together, which the mean field does not
     return replace(in_field, notes=(f"started from a mean-field fit: {reason}",))
 
 
-def _promise(start: _Start, search: Search, settings: FitSettings, report: Reporter) -> float:
+def _promise(start: _Start, fits: GaussianFits, settings: FitSettings, report: Reporter) -> float:
     """The ELBO that some hundred steps from a start come to, in nats."""
     if not math.isfinite(start.elbo):
         return -math.inf
     short = replace(settings, steps=_TRIAL_STEPS, schedule="cosine", averaging=True)
     phase = report.phase("comparing starts")
-    gaussian = fit_gaussian(search.gradients, start.whitening, short, phase)
+    gaussian = fits.fit(start.whitening, short, phase, more_to_come=True)
     return float(gaussian.elbo[-_TRIAL_STEPS // 10 :].mean())
 
 

@@ -1,4 +1,4 @@
-"""The one error a fit raises on purpose: what went wrong, and at which site."""
+"""The errors a fit raises on purpose: what went wrong, and at which site."""
 
 from __future__ import annotations
 
@@ -14,3 +14,19 @@ class FitError(RuntimeError):
     def __init__(self, message: str, *, site: str | None = None) -> None:
         super().__init__(message)
         self.site = site
+
+
+class RequestError(FitError):
+    """Something asked for beside the fit itself that cannot be had.
+
+    Args:
+        what: ``engine`` or ``checkpoint``.
+        message: What is wrong with it.
+        remedy: What to do.
+    """
+
+    def __init__(self, what: str, message: str, remedy: str) -> None:
+        super().__init__(f"{message}; {remedy}")
+        self.what = what
+        self.message = message
+        self.remedy = remedy

@@ -93,6 +93,7 @@ def fit(
             "pyro": pyro.__version__,
         },
         engine=run.engine,
+        engine_reason=run.engine_reason,
         notes=run.notes,
         store=store,
     )

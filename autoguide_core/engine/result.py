@@ -28,6 +28,7 @@ class Run:
         notes: Things worth knowing.
         guide: The guide to use from now on, where it is another than the one given.
         engine: What made the steps; see :class:`FitResult`.
+        engine_reason: Why not something faster; see :class:`FitResult`.
     """
 
     elbo: npt.NDArray[np.float64]
@@ -36,6 +37,7 @@ class Run:
     notes: tuple[str, ...] = ()
     guide: Model | None = None
     engine: str = "torch"
+    engine_reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,12 @@ class FitResult:
         settings: The settings as given.
         versions: Versions of what the numbers depend on.
         engine: What made the steps of method ``adam``: ``native`` (compiled code), ``graph`` (the
-            recorded operations, run by torch), ``eager`` (Python, with the same noise) or
-            ``plain`` (Pyro with its own random numbers); or several one after the other, as in
-            ``graph, then native from step 1,201``. ``torch`` for the other methods.
+            recorded operations, run by torch), ``cuda`` (the same, replayed by a GPU), ``eager``
+            (Python, with the same noise) or ``plain`` (Pyro with its own random numbers); or
+            several one after the other, as in ``graph, then native from step 1,201``. ``torch``
+            for the other methods.
+        engine_reason: Why the last steps were not made by something faster, in a few words; empty
+            where there was nothing faster.
         notes: Things worth knowing that are not errors (a fallback taken, say).
         store: The parameter store of the fit.
     """
@@ -73,6 +78,7 @@ class FitResult:
     settings: FitSettings
     versions: Mapping[str, str]
     engine: str
+    engine_reason: str = ""
     notes: tuple[str, ...] = ()
     store: StoreState = field(default_factory=dict, repr=False)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from autoguide_core.engine.optimisers import OPTIMISERS, SCHEDULES, make_optimiser
+
 ENGINES = ("auto", "native", "graph", "eager")
 METHODS = ("auto", "adam", "curvature")
-OPTIMIZERS = ("Adam", "ClippedAdam", "AdamW", "SGD")
-SCHEDULES = ("cosine", "constant", "exponential", "one_cycle")
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,9 @@ class FitSettings:
     Attributes:
         steps: Gradient steps of the variational stage.
         optimizer: ``Adam``, ``ClippedAdam``, ``AdamW`` or ``SGD``.
-        optimizer_options: Keyword options of the optimizer, ``lr`` (default 0.02) among them;
-            ``clip_norm`` (default 10) belongs to ``ClippedAdam``.
+        optimizer_options: Keyword options of the optimizer, named as in torch and Pyro: ``lr``
+            (default 0.02), ``betas`` and so on; ``max_grad_norm`` and ``max_grad_value`` clip the
+            gradient in front of each.
         schedule: How the learning rate moves: ``cosine`` (to 1 % of it), ``constant``,
             ``exponential`` (to 1 %) or ``one_cycle`` (up for 30 % of the steps, then down).
         particles: Draws from the guide per step. The curvature method takes at least 16.
@@ -37,14 +38,19 @@ class FitSettings:
             but for rounding, which under ``auto`` can depend on when the compiler was done. All
             but ``eager`` run the model's Python once only: a model whose Python does another
             thing at each call (counts its calls, say) needs ``eager``.
+        analytic_kl: Whether the divergence of a site's guide from its prior is taken in closed
+            form where there is one, in steps of method ``adam``.
 
     Raises:
-        ValueError: For an unknown name or a number out of its range.
+        ValueError: For an unknown name, a number out of its range, or an option that the optimizer
+            does not have.
     """
 
     steps: int = 5000
     optimizer: str = "Adam"
-    optimizer_options: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    optimizer_options: Mapping[str, float | Sequence[float]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
     schedule: str = "cosine"
     particles: int = 1
     seed: int = 0
@@ -52,10 +58,11 @@ class FitSettings:
     averaging: bool = True
     tolerance: float = 0.1
     engine: str = "auto"
+    analytic_kl: bool = False
 
     def __post_init__(self) -> None:
         for name, allowed in (
-            ("optimizer", OPTIMIZERS),
+            ("optimizer", OPTIMISERS),
             ("schedule", SCHEDULES),
             ("method", METHODS),
             ("engine", ENGINES),
@@ -68,3 +75,4 @@ class FitSettings:
         if self.tolerance <= 0:
             raise ValueError(f"tolerance must be positive, not {self.tolerance}")
         object.__setattr__(self, "optimizer_options", dict(self.optimizer_options))
+        make_optimiser(self.optimizer, self.optimizer_options)

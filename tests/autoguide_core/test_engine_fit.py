@@ -287,9 +287,8 @@ def test_settings_refuse_what_they_do_not_know(options: dict[str, object]) -> No
 
 
 def test_unknown_optimizer_option_is_told() -> None:
-    settings = adam(optimizer_options={"learning_rate": 0.1})
     with pytest.raises(ValueError, match="Adam does not take the option 'learning_rate'"):
-        fit(conjugate, AutoNormal(conjugate), (DATA,), settings=settings)
+        adam(optimizer_options={"learning_rate": 0.1})
 
 
 def test_laplace_on_minibatches_ends_as_a_normal_on_all_data() -> None:

@@ -1,4 +1,4 @@
-"""Schedules, averaging, and the judgement of a run."""
+"""The judgement of a run, and its threads."""
 
 from __future__ import annotations
 
@@ -6,42 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from autoguide_core.engine.averaging import IterateAverage
 from autoguide_core.engine.convergence import Drift, judge
-from autoguide_core.engine.eager_optimiser import Optimiser
-from autoguide_core.engine.schedules import rate_factor
 from autoguide_core.engine.threads import SMALL, suitable_threads
-
-
-@pytest.mark.parametrize("schedule", ["cosine", "exponential", "one_cycle"])
-def test_schedules_end_at_a_hundredth(schedule: str) -> None:
-    factors = [rate_factor(schedule, step, 101) for step in range(101)]
-    assert factors[-1] == pytest.approx(0.01)
-    assert max(factors) == pytest.approx(1.0)
-    assert min(factors) > 0.0
-    assert rate_factor("constant", 50, 101) == 1.0
-    assert rate_factor(schedule, 0, 1) > 0.0
-    with pytest.raises(ValueError, match="unknown"):
-        rate_factor("linear", 0, 1)
-
-
-def test_clipping_bounds_a_step_of_plain_descent() -> None:
-    point = torch.zeros(3, requires_grad=True)
-    optimiser = Optimiser("ClippedAdam", [point], {"clip_norm": 1.0, "lr": 0.5})
-    point.grad = torch.full((3,), 1e6)
-    optimiser.step(1.0)
-    assert torch.allclose(point.detach(), torch.full((3,), -0.5))
-
-
-def test_average_is_closer_than_the_last_iterate() -> None:
-    generator = torch.Generator().manual_seed(0)
-    point = torch.zeros(1000)
-    average = IterateAverage([point], steps=2500)
-    for _ in range(2500):
-        point.normal_(generator=generator)
-        average.update()
-    average.write_back()
-    assert float(point.std()) == pytest.approx((0.01 / 1.99) ** 0.5, rel=0.1)
 
 
 def test_verdicts_on_known_histories() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import torch
 from torch import Tensor
@@ -71,15 +71,7 @@ class _SharedChoice(Choice):
     """The runners of shared steps; as a whole step, it is the one that they all make together."""
 
     def __init__(self, whole: Choice, of_shares: Choice, work: SharedWork) -> None:
-        super().__init__(
-            whole.step,
-            whole.state,
-            whole.row,
-            whole.title,
-            whole.scattered,
-            whole.opaque,
-            whole.notes,
-        )
+        super().__init__(**{field.name: getattr(whole, field.name) for field in fields(whole)})
         self._of_shares = of_shares
         self._work = work
 

@@ -15,9 +15,10 @@ from typing import Any, Self
 
 import torch
 
-from autoguide_core.engine.errors import FitError
+from autoguide_core.engine.errors import RequestError
 
 _FORMAT = 1
+_OTHERWISE = "remove it to start afresh, or name another file"
 
 
 @dataclass
@@ -43,11 +44,12 @@ class Checkpoint:
             fingerprint: What tells this fit from others, by names for the user.
 
         Raises:
-            FitError: If the folder is missing, the file is no checkpoint, or it is another fit's.
+            RequestError: If the folder is missing, the file is no checkpoint, or it is another
+                fit's.
         """
         if not self.path.parent.is_dir():
-            raise FitError(
-                f"the folder of the checkpoint {self.path} does not exist; make it first"
+            raise _refused(
+                f"the folder of the checkpoint {self.path} does not exist", "make it first"
             )
         if not self.path.exists():
             return None
@@ -56,18 +58,13 @@ class Checkpoint:
             written = record["fingerprint"]
             known = record["format"] == _FORMAT
         except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.PickleError) as error:
-            raise FitError(
-                f"{self.path} cannot be read as a checkpoint ({type(error).__name__}); "
-                "remove it to start afresh, or name another file"
-            ) from error
+            message = f"{self.path} cannot be read as a checkpoint ({type(error).__name__})"
+            raise _refused(message, _OTHERWISE) from error
         names = [n for n in {**fingerprint, **written} if fingerprint.get(n) != written.get(n)]
         if names or not known:
             differ = "; ".join(_difference(n, written.get(n), fingerprint.get(n)) for n in names)
-            raise FitError(
-                f"the checkpoint {self.path} is of another fit: "
-                f"{differ or 'it was written by another version of this program'}; "
-                "remove it to start afresh, or name another file"
-            )
+            differ = differ or "it was written by another version of this program"
+            raise _refused(f"the checkpoint {self.path} is of another fit: {differ}", _OTHERWISE)
         found: dict[str, Any] = record
         return found
 
@@ -75,7 +72,7 @@ class Checkpoint:
         """Replace the file by a new record, whole or not at all.
 
         Raises:
-            FitError: If it cannot be written.
+            RequestError: If it cannot be written.
         """
         part = self.path.with_name(self.path.name + ".part")
         try:
@@ -85,7 +82,8 @@ class Checkpoint:
                 os.fsync(file.fileno())
             os.replace(part, self.path)
         except OSError as error:
-            raise FitError(f"the checkpoint {self.path} cannot be written: {error}") from error
+            message = f"the checkpoint {self.path} cannot be written: {error.strerror or error}"
+            raise _refused(message, "make room, or name another file") from error
         self._written = time.monotonic()
 
     @property
@@ -138,6 +136,10 @@ class Interrupts:
     def _hold(self, number: int, frame: FrameType | None) -> None:
         self._came = number
         signal.signal(number, self._handlers[number])
+
+
+def _refused(message: str, remedy: str) -> RequestError:
+    return RequestError("checkpoint", message, remedy)
 
 
 def _difference(name: str, there: str | None, here: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 from torch.fx import GraphModule
 
-from autoguide_core.engine.errors import FitError
+from autoguide_core.engine.errors import RequestError
 from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.native.errors import NativeUnavailable
 from autoguide_core.engine.stepping.cuda import CudaGraphRunner
@@ -37,7 +37,8 @@ class Choice:
         scattered: Why the parameters could not be packed into one vector, or None. Then only
             plain Pyro can step.
         opaque: Why the step cannot be recorded, where that is known, or None.
-        notes: Why something faster was not to be had, for the user.
+        notes: Things worth knowing, for the user.
+        obstacles: Why something faster was not to be had, for the user; filled on the way.
     """
 
     step: Step
@@ -47,6 +48,7 @@ class Choice:
     scattered: str | None = None
     opaque: str | None = None
     notes: list[str] = field(default_factory=list)
+    obstacles: list[str] = field(default_factory=list)
     _recorded: StepGraph | None = None
 
     @property
@@ -110,14 +112,13 @@ class Choice:
         """The runner of a name.
 
         Raises:
-            FitError: If it cannot be had.
+            RequestError: If it cannot be had.
         """
         try:
             return _ATTEMPTS[engine](self)
         except (Untraceable, NativeUnavailable) as error:
-            raise FitError(
-                f"engine {engine!r} cannot be used: {error}; engine 'auto' takes the next best"
-            ) from error
+            message = f"engine {engine!r} cannot be used: {error}"
+            raise RequestError("engine", message, "engine 'auto' takes the next best") from error
 
     def at_once(self, steps: int) -> Runner:
         """The fastest runner that is there without waiting for a compiler."""
@@ -139,7 +140,7 @@ class Choice:
                 reason = reason or str(error)
                 continue
             if reason:
-                self.notes.append(f"{_WORDS[name]}: {reason}")
+                self.obstacles.append(f"{_WORDS[name]}: {reason}")
             return runner
         raise AssertionError("plain Pyro can always step")
 

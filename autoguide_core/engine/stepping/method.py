@@ -114,7 +114,14 @@ def run_stepping(
         put_values(state[SLOT + AVERAGE if settings.averaging else "theta"], leaves)
     travelled = None if settings.optimizer == "SGD" else drift
     verdict = judge(elbo, settings.tolerance, travelled, settings.steps)
-    return Run(elbo, verdict, "adam", tuple(notes), engine=_told(progressed.engines))
+    return Run(
+        elbo,
+        verdict,
+        "adam",
+        (*notes, *choice.obstacles),
+        engine=_told(progressed.engines),
+        engine_reason=_reason(progressed.engines[-1][0], choice.obstacles, settings),
+    )
 
 
 def _first_runner(
@@ -164,12 +171,13 @@ def _estimator(
     kwargs: Mapping[str, Any],
 ) -> tuple[Estimator, list[str], str | None]:
     """The estimator, notes for the user, and why it cannot be recorded if it is Pyro's."""
-    particles = settings.particles
+    pair, particles = (structure, model, guide, args, kwargs), settings.particles
     try:
-        return *make_estimator(structure, model, guide, args, kwargs, particles=particles), None
+        made = make_estimator(*pair, particles=particles, analytic_kl=settings.analytic_kl)
+        return *made, None
     except Untraceable as error:
-        pyros = PyroEstimator(structure, model, guide, args, kwargs, particles=particles)
-        return pyros, [], str(error)
+        notes = ["analytic_kl has no effect: Pyro estimates the ELBO"] * settings.analytic_kl
+        return PyroEstimator(*pair, particles=particles), notes, str(error)
 
 
 def _ways_to_blame(
@@ -196,6 +204,15 @@ def _vector(leaves: Sequence[Tensor], scattered: str | None) -> Iterator[Tensor]
     else:
         with packed(leaves) as theta:
             yield theta
+
+
+def _reason(engine: str, obstacles: Sequence[str], settings: FitSettings) -> str:
+    """Why the last steps were not made by what is fastest; empty where they were."""
+    if obstacles:
+        return "; ".join(obstacles)
+    if engine in ("native", "cuda"):
+        return ""
+    return "as asked for" if settings.engine != "auto" else "over before compiled code was ready"
 
 
 def _told(engines: Sequence[tuple[str, int]]) -> str:

@@ -78,7 +78,7 @@ class Stepper:
                 self._pending = None
         except NativeUnavailable as error:
             self._may_change, self._pending = False, None
-            self._choice.notes.append(f"the steps were not compiled: {error}")
+            self._choice.obstacles.append(f"the steps were not compiled: {error}")
 
     def fall_back(self, error: Untraceable) -> None:
         """Leave all to Python, torch's own generator included, from the present state on."""
@@ -87,7 +87,7 @@ class Stepper:
         self.close()
         self._may_change = False
         self.runner, self.draws = self._choice.plain(), (SEED,)
-        self._choice.notes.append(f"stepped by plain Pyro: {error}")
+        self._choice.obstacles.append(f"stepped by plain Pyro: {error}")
 
     def explain(
         self,

@@ -74,6 +74,7 @@ ELEMENTWISE: dict[str, Elementwise] = {
     "clamp.Tensor": Elementwise("m_minimum(m_maximum({0}, {1}), {2})"),
     "where.self": Elementwise("({0} ? {1} : {2})", condition=True),
     "neg": Elementwise("(-{0})"),
+    "sgn": Elementwise("m_sign({0})"),
     "relu": Elementwise("({0} < 0 ? 0 : {0})"),
     "bitwise_not": Elementwise("m_not({0})"),
     "_to_copy": Elementwise("{0}"),

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from functools import cache
 from typing import Any
 
 import pyro
 import torch
 from torch import Tensor
-from torch._decomp import core_aten_decompositions
-from torch._guards import TracingContext, tracing
-from torch._subclasses import FakeTensorMode
 from torch.fx import GraphModule
-from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.passes.dialect.common.cse_pass import CSEPass
 
 from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.stepping.constants import fold_constants, index_by_numbers
 from autoguide_core.engine.stepping.numbers_of_data import NumbersOfData
+from autoguide_core.engine.tracing.decompositions import decompositions
+from autoguide_core.engine.tracing.record import Unrecordable, record
 
 _aten = torch.ops.aten
-_KEPT_WHOLE = (_aten.mv, _aten.dot, _aten.vdot, _aten.addmv)
-"""Matrix products that a back end does better as such than as a product and a sum."""
-
 Function = Callable[..., Any]
 
 
@@ -49,15 +42,15 @@ def capture(
     """
     values = list(inputs.values())
     try:
-        with warnings.catch_warnings(), pyro.validation_enabled(False), _one_fake_mode():
+        with warnings.catch_warnings(), pyro.validation_enabled(False):
             warnings.simplefilter("ignore")
             with torch.enable_grad():
-                recorded = make_fx(_reading(function, [*values, *leaves]))(*values)
+                recorded = record(_reading(function, [*values, *leaves]), *values)
             _read_from(recorded, leaves, list(inputs).index(theta))
             _drop_detach(recorded)
             with torch.no_grad():
                 pure = torch.func.functionalize(recorded, remove="mutations")
-                graph: GraphModule = make_fx(pure, _decompositions())(*values)
+                graph: GraphModule = record(pure, *values, decompositions=decompositions())
                 fold_constants(graph, values)
                 index_by_numbers(graph)
     except Untraceable:
@@ -81,24 +74,6 @@ def _reading(function: Function, variable: Sequence[Tensor]) -> Function:
             return function(*inputs)
 
     return run
-
-
-def _one_fake_mode() -> AbstractContextManager[object]:
-    """Lets the recorder note shapes with one helper for all nodes, not a new one for each.
-
-    That takes a third off the time of a recording.
-    """
-    context: AbstractContextManager[object] = tracing(
-        TracingContext(FakeTensorMode(allow_fallback_kernels=True))
-    )
-    return context
-
-
-@cache
-def _decompositions() -> dict[Any, Function]:
-    table = core_aten_decompositions()
-    whole = {getattr(packet, name) for packet in _KEPT_WHOLE for name in packet.overloads()}
-    return {op: rule for op, rule in table.items() if op not in whole}
 
 
 def _read_from(graph: GraphModule, leaves: Sequence[Tensor], position: int) -> None:
@@ -134,6 +109,6 @@ def _drop_detach(graph: GraphModule) -> None:
 def _reason(error: Exception) -> str:
     """Why a function could not be recorded, as the end of a sentence."""
     first = str(error).strip().split("\n")[0].rstrip(".")
-    if "tracing tensor" in first or "data-dependent" in first or "get value out" in first:
-        return "the model branches on values"
+    if isinstance(error, Unrecordable):
+        return first
     return f"it cannot be recorded: {first[:200]}"

@@ -7,14 +7,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_leaves
+
+from autoguide_core.engine.tracing.modes import OperationMode
 
 _NEEDS_VALUES = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
 
 
-class NumbersOfData(TorchDispatchMode):
+class NumbersOfData(OperationMode):
     """Answers ``groups.max().item()``, ``torch.unique(x)`` and the like while inside.
 
     A recorder refuses to hand out any value that has been computed. One that hangs on the data
@@ -41,7 +42,7 @@ class NumbersOfData(TorchDispatchMode):
         if not any(_memory(t)._cdata in self._memories for t in _tensors((args, keywords))):
             if not any(tag in func.tags for tag in _NEEDS_VALUES):
                 return func(*args, **keywords)
-            with disable_proxy_modes_tracing():
+            with _disable_current_modes():
                 return func(*args, **keywords)
         results = func(*args, **keywords)
         written = args[:1] if func._schema.is_mutable else ()

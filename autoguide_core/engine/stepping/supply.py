@@ -18,10 +18,11 @@ import torch
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import site_is_subsample
 from torch import Generator, Tensor
-from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils._python_dispatch import _disable_current_modes
 
 from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.stepping.draws import SEED, Draw
+from autoguide_core.engine.tracing.modes import OperationMode
 
 _aten = torch.ops.aten
 
@@ -139,7 +140,7 @@ class _Minibatches(Messenger):
             msg["value"] = drawn.to(msg["fn"].device)
 
 
-class _RandomOperations(TorchDispatchMode):
+class _RandomOperations(OperationMode):
     """Puts given numbers in the place of torch's random operations."""
 
     def __init__(self, source: _Source) -> None:

@@ -1,6 +1,6 @@
 """From a Python function to a graph of tensor operations, without effect handlers.
 
-The function is run once under ``make_fx``; the handlers are Python and leave nothing in the graph.
+The function is run once and recorded; the handlers are Python and leave nothing in the graph.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch._decomp import get_decompositions
 from torch.fx import GraphModule
-from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree
+
+from autoguide_core.engine.tracing.decompositions import log_sigmoid_backward
+from autoguide_core.engine.tracing.record import record
 
 Function = Callable[[Any], Any]
 
@@ -27,7 +28,7 @@ _FILLED = {
     torch.ops.aten.new_full.default,
 }
 # Its kernel warns on standard error, once a call, where only one of its arguments is batched.
-_DECOMPOSED = get_decompositions([torch.ops.aten.log_sigmoid_backward])
+_DECOMPOSED = {torch.ops.aten.log_sigmoid_backward.default: log_sigmoid_backward}
 
 
 def trace_function(function: Function, example: Any, check: Any) -> Function:
@@ -47,7 +48,7 @@ def trace_function(function: Function, example: Any, check: Any) -> Function:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        recorded = _without_detach(make_fx(function, _DECOMPOSED)(example))
+        recorded = _without_detach(record(function, example, decompositions=_DECOMPOSED))
         graph = retrace(torch.func.functionalize(recorded, remove="mutations"), example)
     expected, found = (_pytree.tree_leaves(f(check)) for f in (function, graph))
     for one, other in zip(expected, found, strict=True):
@@ -60,7 +61,7 @@ def retrace(function: Function, example: Any) -> Function:
     """Trace a function that is made of graphs, its constants folded."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        graph: Function = _fold_constants(make_fx(function)(example), example)
+        graph: Function = _fold_constants(record(function, example), example)
     return graph
 
 

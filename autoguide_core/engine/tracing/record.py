@@ -1,0 +1,125 @@
+"""Recording what a Python function does to tensors, as a graph of ATen operations.
+
+This is what ``torch.fx.experimental.proxy_tensor.make_fx`` does in its plainest mode. That one
+imports the whole of torch's compiler first, which takes longer than a short fit.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.fx import Graph, GraphModule, Node
+from torch.fx.graph import _PyTreeCodeGen, _PyTreeInfo
+from torch.utils import _pytree
+
+from autoguide_core.engine.tracing.modes import OperationMode
+
+Function = Callable[..., Any]
+Decompositions = Mapping[Any, Function]
+
+
+class Unrecordable(RuntimeError):  # noqa: N818 - a state of affairs, not a mistake
+    """The function needs a value in Python that has been computed from its inputs."""
+
+
+def record(
+    function: Function, *example: Any, decompositions: Decompositions | None = None
+) -> GraphModule:
+    """Run a function once and write down every operation on tensors.
+
+    Args:
+        function: Takes nested structures of tensors and returns one.
+        example: What to run it with; shapes are fixed by it.
+        decompositions: What takes the place of an operation, in terms of others.
+
+    Returns:
+        A graph with the same arguments and result. Tensors that are neither arguments nor
+        computed inside are its attributes, the very objects.
+
+    Raises:
+        Unrecordable: If the function reads a computed number.
+    """
+    leaves, structure = _pytree.tree_flatten(example)
+    recorder = _Recorder(decompositions or {})
+    inputs = [recorder.argument(leaf) for leaf in leaves]
+    with recorder:
+        result = function(*_pytree.tree_unflatten(inputs, structure))
+    outputs, result_structure = _pytree.tree_flatten(result)
+    graph = recorder.finished(outputs)
+    names = [f"arg{place}" for place in range(len(example))]
+    graph.set_codegen(_PyTreeCodeGen(_PyTreeInfo(names, structure, result_structure)))
+    return GraphModule(recorder.attributes, graph)
+
+
+class _Recorder(OperationMode):
+    """Stands below autograd and the transforms of ``torch.func``, and sees plain operations."""
+
+    def __init__(self, decompositions: Decompositions) -> None:
+        super().__init__()
+        self.attributes = torch.nn.Module()
+        self._graph = Graph()
+        self._decompositions = decompositions
+        self._nodes: dict[int, Node] = {}
+        self._kept: list[Tensor] = []  # or the address of one might serve for another
+
+    def argument(self, value: Any) -> Any:
+        """A stand-in for an argument, so that one tensor may be given twice."""
+        node = self._graph.placeholder(f"arg_{len(self._graph.nodes)}")
+        if not isinstance(value, Tensor):
+            return value
+        alias = value.detach()
+        self._note(alias, node)
+        return alias
+
+    def finished(self, outputs: list[Any]) -> Graph:
+        """The graph, with these outputs."""
+        self._graph.output([self._node_of(o) if isinstance(o, Tensor) else o for o in outputs])
+        return self._graph
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        keywords = dict(kwargs or {})
+        rule = self._decompositions.get(func)
+        if rule is not None:
+            with self:
+                result = rule(*args, **keywords)
+            if result is not NotImplemented:
+                return result
+        if torch.Tag.data_dependent_output in func.tags and self._is_computed(args, keywords):
+            raise Unrecordable("the model branches on values")
+        inputs = _pytree.tree_map_only(Tensor, self._node_of, (args, keywords))
+        result = func(*args, **keywords)
+        node = self._graph.call_function(func, *inputs)
+        if isinstance(result, Tensor):
+            self._note(result, node)
+        elif isinstance(result, (list, tuple)):
+            for place, part in enumerate(result):
+                if isinstance(part, Tensor):
+                    self._note(part, self._graph.call_function(operator.getitem, (node, place)))
+        return result
+
+    def _node_of(self, tensor: Tensor) -> Node:
+        """The node of a tensor; one that comes from elsewhere becomes an attribute."""
+        if id(tensor) not in self._nodes:
+            name = f"_tensor_{len(self._kept)}"
+            setattr(self.attributes, name, tensor)
+            self._note(tensor, self._graph.get_attr(name))
+        return self._nodes[id(tensor)]
+
+    def _is_computed(self, args: Any, kwargs: Any) -> bool:
+        leaves = _pytree.tree_leaves((args, kwargs))
+        nodes = [self._nodes.get(id(leaf)) for leaf in leaves if isinstance(leaf, Tensor)]
+        return any(node is not None and node.op != "get_attr" for node in nodes)
+
+    def _note(self, tensor: Tensor, node: Node) -> None:
+        self._nodes[id(tensor)] = node
+        self._kept.append(tensor)

@@ -60,7 +60,7 @@ def fit(
         progress: Called about ten times a second at most with a :class:`Progress`.
         checkpoint: A file that method ``adam`` keeps its state in. If it is there, the fit goes
             on from it, to the very numbers of a fit that was never interrupted; a finished fit
-            is there at once. The other methods take seconds, repeat exactly, and write no file.
+            is there at once. The other methods take seconds, and write no file.
         checkpoint_seconds: Least time between two writes; the file is also written at the end
             and when the fit is interrupted.
 
@@ -77,6 +77,9 @@ def fit(
     with own_store(store), own_randomness(settings.seed), suitable_threads(args, keywords):
         file = None if checkpoint is None else Checkpoint(Path(checkpoint), checkpoint_seconds)
         run = _run(model, guide, tuple(args), keywords, settings, Reporter(progress), file)
+    notes = run.notes
+    if checkpoint is not None and run.method != "adam":
+        notes += (f"method {run.method!r} keeps no checkpoint: it takes seconds",)
     return FitResult(
         guide=run.guide or guide,
         elbo=run.elbo,
@@ -94,7 +97,7 @@ def fit(
         },
         engine=run.engine,
         engine_reason=run.engine_reason,
-        notes=run.notes,
+        notes=notes,
         store=store,
     )
 

@@ -14,6 +14,7 @@ from compiler.cli.options import silence
 from compiler.cli.report import show
 from compiler.cli.specs import compilation
 from compiler.cli.together import joined_processes
+from compiler.tables.optimizers import SETTINGS
 
 
 def _sizes(
@@ -37,6 +38,7 @@ def _sizes(
         "compile-and-fit eight_schools.ppl --data schools.json",
         "compile-and-fit radon.ppl --data radon.csv --map y=log_radon --out radon-posterior",
         "compile-and-fit model.ppl --data X.npz --data y.csv --guide quick --steps 2000",
+        "compile-and-fit model.ppl --data y.csv --checkpoint model.pt",
     ),
 )
 @click.argument("spec", metavar="SPEC")
@@ -80,6 +82,23 @@ def _sizes(
     show_default=True,
     help="Floating type of all values.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(SETTINGS["engine"].choices),
+    help="What makes the steps: compiled code (native), torch (graph), Python (eager), or the "
+    "fastest there is (auto).",
+)
+@click.option(
+    "--analytic-kl/--no-analytic-kl",
+    default=None,
+    help="Take the divergence of a site's guide from its prior in closed form where there is one.",
+)
+@click.option(
+    "--checkpoint",
+    metavar="FILE",
+    help="Keep the fit in this file as it goes; if the file is there, go on from it, to the same "
+    "numbers.",
+)
 @click.option("--out", metavar="DIR", help="Folder of the results; SPEC's name + -fit by default.")
 @click.option(
     "--no-reweight", is_flag=True, help="Keep the guide's own draws, without importance weights."
@@ -115,6 +134,9 @@ def command(
     draws: int | None,
     device: str,
     dtype: str,
+    engine: str | None,
+    analytic_kl: bool | None,
+    checkpoint: str | None,
     out: str | None,
     no_reweight: bool,
     log_likelihood: bool,
@@ -156,6 +178,9 @@ def command(
             "draws": draws,
             "device": processes.device(device),
             "dtype": dtype,
+            "engine": engine,
+            "analytic_kl": analytic_kl,
+            "checkpoint": checkpoint,
             "sizes": sizes,
             "mapping": mapping,
             "reweight": not no_reweight,

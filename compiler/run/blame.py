@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from autoguide_core import FitError
+from autoguide_core.engine.errors import RequestError
 from compiler.diagnostics import Diagnostics, SpecError
 from compiler.ir import PlateBlock, Program, Site
 from compiler.ir.program import statements
@@ -20,6 +21,9 @@ _REMEDIES = {
     "PPL097": "check the data against this line, or give the site an init value",
     "PPL099": "try a lower learning rate or another guide",
 }
+
+_REQUESTS = {"engine": "PPL081", "checkpoint": "PPL098"}
+"""The code for what was asked for beside the fit itself and cannot be had."""
 
 
 @contextlib.contextmanager
@@ -43,6 +47,9 @@ def told_in_the_spec(
         yield
     except SpecError:
         raise
+    except RequestError as error:
+        diagnostics.report(_REQUESTS[error.what], None, error.message, error.remedy)
+        raise SpecError(diagnostics) from error
     except FitError as error:
         cause = error.__cause__ or error
         frames = traceback.extract_tb(cause.__traceback__)

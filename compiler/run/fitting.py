@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -60,6 +61,7 @@ def fit_program(
     log_likelihood: bool = False,
     allow_callables: bool = False,
     progress: bool = True,
+    checkpoint: str | Path | None = None,
     **settings: Any,
 ) -> Fit:
     """Fit a program to data.
@@ -80,6 +82,7 @@ def fit_program(
         log_likelihood: Whether to keep the pointwise log likelihood, for model comparison.
         allow_callables: Whether the spec may import Python code.
         progress: Whether to show a progress bar where there is a terminal.
+        checkpoint: A file that the fit is kept in, and goes on from where it is there.
         **settings: Other settings of the `fit` block, over the spec's.
 
     Returns:
@@ -131,7 +134,7 @@ def fit_program(
             source = emit_module(program, guide=chosen.name)
             module = load_module(source, diagnostics.path)
             fitting = _Fitting(module, program, chosen, bound, run, diagnostics)
-            fitted = fitting.fit(progress)
+            fitted = fitting.fit(progress, checkpoint)
             with suitable_threads(bound.values):
                 posterior = fitting.draw(fitted)
                 groups = fitting.groups(posterior, log_likelihood)
@@ -140,6 +143,8 @@ def fit_program(
         "model": program.name,
         "settings": run.as_record(),
         "method": fitted.method,
+        "engine": fitted.engine,
+        "engine_reason": fitted.engine_reason or None,
         "sizes": bound.sizes,
         "versions": versions(),
         "machine": machine(),
@@ -162,7 +167,7 @@ def fit_program(
         notes=(
             *bound.notes,
             *map(_note, sorted(bound.streamed)),
-            *(note for note in fitted.notes if note not in fitted.verdict),
+            *(n for n in fitted.notes if n not in fitted.verdict and n not in fitted.engine_reason),
         ),
     )
 
@@ -265,7 +270,7 @@ class _Fitting:
 
         self._predictor = Predictor(module, program, self._full, settings.engine.seed + 3)
 
-    def fit(self, progress: bool) -> FitResult:
+    def fit(self, progress: bool, checkpoint: str | Path | None) -> FitResult:
         """Build the guide and fit it."""
         name = guide_function_name(self._program, self._guide)
         seed = self._settings.engine.seed
@@ -279,6 +284,7 @@ class _Fitting:
                 self._module.arguments("model", self._environment),
                 settings=self._settings.engine,
                 progress=callback,
+                checkpoint=checkpoint,
             )
 
     def draw(self, fitted: FitResult) -> Posterior:

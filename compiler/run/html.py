@@ -39,7 +39,7 @@ def fit_html(fit: Fit) -> str:
     ]
     if len(frame) > _MOST_ROWS:
         rows.append((f"… {len(frame) - _MOST_ROWS:,} more",))
-    lines = "".join(f"<p>{escape(line)}</p>" for line in (*fit.verdict, *fit.notes))
+    lines = "".join(f"<p>{escape(line)}</p>" for line in (*fit.verdict, fit.stepped_by, *fit.notes))
     return f"<h4>{escape(fit.program.name)}</h4>" + _table(("", *frame.columns), rows) + lines
 
 

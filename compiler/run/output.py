@@ -159,6 +159,8 @@ def summary_record(fit: Fit) -> dict[str, Any]:
         "reweighted": fit.posterior.reweighted,
         "elbo": float(fit.elbo[-max(1, len(fit.elbo) // 10) :].mean()) if len(fit.elbo) else None,
         "method": fit.engine.method,
+        "engine": fit.engine.engine,
+        "engine_reason": fit.engine.engine_reason or None,
         "steps": fit.engine.steps,
         "seconds": round(fit.engine.seconds, 3),
         "draws": fit.record["settings"]["draws"],

@@ -74,6 +74,12 @@ class Fit:
         return (self.engine.verdict, self.posterior.trust)
 
     @property
+    def stepped_by(self) -> str:
+        """What made the steps, and in brackets why not something faster, where that is so."""
+        reason = self.engine.engine_reason
+        return f"engine: {self.engine.engine}" + (f" ({reason})" if reason else "")
+
+    @property
     def discrete_sites(self) -> list[str]:
         """The names of the posterior's discrete sites."""
         return [name for name in self._names() if self._is_discrete(name)]

@@ -44,6 +44,8 @@ class RunSettings:
             "particles": engine.particles,
             "averaging": engine.averaging,
             "tolerance": engine.tolerance,
+            "engine": engine.engine,
+            "analytic_kl": engine.analytic_kl,
             "seed": engine.seed,
             "draws": self.draws,
             "reweight": self.reweight,

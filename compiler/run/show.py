@@ -37,7 +37,7 @@ def show_fit(fit: Fit, console: Console | None = None, folder: Path | None = Non
     for text, good in verdict_lines(fit):
         mark, style = _MARKS[good]
         console.print(Text(f"{mark} ", style=style) + Text(text))
-    for note in fit.notes:
+    for note in (fit.stepped_by, *fit.notes):
         console.print(Text(f"• {note}", style="dim"))
     if folder is not None:
         console.print(Text(f"saved in {folder}"))

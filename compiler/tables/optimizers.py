@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compiler.tables.options import Option
 
@@ -41,16 +41,76 @@ _ADAM = (
         length=2,
     ),
     Option("eps", "real", 1e-8, "Added to the denominator.", least=0, strict=True),
-    _DECAY,
 )
-_CLIP_NORM = Option("clip_norm", "real", 10.0, "Greatest norm of a gradient.", least=0, strict=True)
-_MOMENTUM = Option("momentum", "real", 0.0, "Share of the step before that is kept.", 0, 1)
+_AMSGRAD = Option(
+    "amsgrad",
+    "bool",
+    False,
+    "Whether the greatest mean square so far takes the present one's place.",
+)
+_CLIPPING = (
+    Option(
+        "max_grad_norm",
+        "real",
+        None,
+        "Greatest norm of the gradient; no bound where it is left out.",
+        least=0,
+        strict=True,
+    ),
+    Option(
+        "max_grad_value",
+        "real",
+        None,
+        "Greatest absolute value of an element of the gradient; no bound where it is left out.",
+        least=0,
+        strict=True,
+    ),
+)
+_CLIPPED_ADAM = (
+    Option(
+        "clip_norm",
+        "real",
+        10.0,
+        "Greatest absolute value of an element of the gradient.",
+        least=0,
+        strict=True,
+    ),
+    Option("lrd", "real", 1.0, "Factor on the learning rate at each step.", least=0, strict=True),
+    Option(
+        "centered_variance",
+        "bool",
+        False,
+        "Whether steps are scaled by the gradient's variance, instead of its mean square.",
+    ),
+)
+_DECOUPLED = Option(
+    "decoupled_weight_decay", "bool", False, "Whether the decay is that of AdamW, and no penalty."
+)
+_SGD = (
+    _LR,
+    Option("momentum", "real", 0.0, "Share of the step before that is kept.", 0, 1),
+    Option("dampening", "real", 0.0, "Share of the gradient that the momentum leaves out.", 0, 1),
+    _DECAY,
+    Option(
+        "nesterov", "bool", False, "Whether steps look ahead by one more momentum, which they need."
+    ),
+)
 
 _OPTIMIZERS = (
-    Optimizer("Adam", "Adam (Kingma and Ba, 2015).", _ADAM),
-    Optimizer("ClippedAdam", "Adam with the norm of the gradient clipped.", (*_ADAM, _CLIP_NORM)),
-    Optimizer("AdamW", "Adam with decoupled weight decay (Loshchilov and Hutter, 2019).", _ADAM),
-    Optimizer("SGD", "Stochastic gradient steps.", (_LR, _MOMENTUM, _DECAY)),
+    Optimizer(
+        "Adam", "Adam (Kingma and Ba, 2015).", (*_ADAM, _DECAY, _AMSGRAD, _DECOUPLED, *_CLIPPING)
+    ),
+    Optimizer(
+        "ClippedAdam",
+        "Pyro's Adam with every element of the gradient clipped.",
+        (*_ADAM, _DECAY, *_CLIPPED_ADAM, *_CLIPPING),
+    ),
+    Optimizer(
+        "AdamW",
+        "Adam with decoupled weight decay (Loshchilov and Hutter, 2019).",
+        (*_ADAM, replace(_DECAY, default=0.01), _AMSGRAD, *_CLIPPING),
+    ),
+    Optimizer("SGD", "Stochastic gradient steps.", (*_SGD, *_CLIPPING)),
 )
 
 OPTIMIZERS: dict[str, Optimizer] = {row.name: row for row in _OPTIMIZERS}
@@ -82,6 +142,21 @@ _SETTINGS = (
         "The rise of the ELBO, in nats per 1,000 steps, that still counts as converged.",
         least=0,
         strict=True,
+    ),
+    Option(
+        "engine",
+        "choice",
+        "auto",
+        "What makes the steps: `native`: compiled code; `graph`: the recorded operations, run by "
+        "torch; `eager`: Python at each step; `auto`: the fastest there is.",
+        choices=("auto", "native", "graph", "eager"),
+    ),
+    Option(
+        "analytic_kl",
+        "bool",
+        False,
+        "Whether the divergence of a site's guide from its prior is taken in closed form, where "
+        "there is one.",
     ),
     Option("draws", "int", 4000, "Draws from the posterior that are kept.", least=1),
 )

@@ -50,7 +50,8 @@ def test_no_block_sets_nothing() -> None:
         (
             "optimizer = Adam(clip_norm = 1)",
             "PPL080",
-            "it has `lr`, `betas`, `eps`, `weight_decay`",
+            "it has `lr`, `betas`, `eps`, `weight_decay`, `amsgrad`, `decoupled_weight_decay`, "
+            "`max_grad_norm`, `max_grad_value`",
         ),
         ("steps = 5; steps = 6", "PPL080", "keep one of the two"),
         ("optimizer = Adam; optimizer = SGD", "PPL080", "keep one of the two"),

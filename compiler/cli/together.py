@@ -7,13 +7,13 @@ other, and none waits for one that has ended.
 
 from __future__ import annotations
 
-import atexit
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
 _TIMEOUT = timedelta(minutes=10)
 """How long a process waits for another before it takes it for lost."""
-
-_TELLING = timedelta(seconds=10)
-"""How long a process waits for the one that tells the fault, which its own end would end too."""
-
 
 @dataclass(frozen=True)
 class Processes:
@@ -74,15 +70,13 @@ def joined_processes() -> Iterator[Processes]:
         torch.cuda.set_device(processes.local % torch.cuda.device_count())
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     store = _store(rank)
-    dist.init_process_group(
-        backend, store=store, rank=rank, world_size=_count(), timeout=_TIMEOUT
-    )
+    dist.init_process_group(backend, store=store, rank=rank, world_size=_count(), timeout=_TIMEOUT)
     try:
         yield processes
         dist.destroy_process_group()
     except WorkerLost as loss:
         if _is_to_tell(store):
-            click.echo(f"{loss}; its fault is told above, or where it ran", err=True)
+            click.echo(str(loss), err=True)
         raise SystemExit(BAD_INPUT) from None
     except Exception:
         if _is_to_tell(store):
@@ -112,21 +106,14 @@ def _store(rank: int) -> Store:
     return PrefixStore(f"pplc-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", server)
 
 
-def _is_to_tell(store: Any) -> bool:
-    """Whether this process is the first to end by an error; the others wait until it has told it.
+def _is_to_tell(store: Store) -> bool:
+    """Whether this process is the first to end by an error, and so the one that tells it.
 
-    Where the server has gone with the process that ran it, each tells for itself.
+    The end of another makes `torchrun` end this one too, which has to wait until it is told. Where
+    the server has gone with the process that ran it, each tells for itself.
     """
     with suppress(RuntimeError):
-        if store.add("errors", 1) == 1:
-            atexit.register(_set_told, store)
-            return True
-        with suppress(RuntimeError):
-            store.wait(["told"], _TELLING)
-        return False
+        if store.add("errors", 1) > 1:
+            return False
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return True
-
-
-def _set_told(store: Any) -> None:
-    with suppress(RuntimeError):
-        store.set("told", "yes")

@@ -460,7 +460,6 @@ def test_a_faster_runner_takes_over_on_the_way(
         return _Late(runner if works else None)
 
     monkeypatch.setattr(choice, "_start_native", start)
-    monkeypatch.setattr("autoguide_core.engine.stepping.stepper._WORTH_COMPILING", 0.0)
     settings = FitSettings(steps=1000, method="adam")
     late = fit(schools, AutoNormal(schools), settings=settings)
     whole = fit(schools, AutoNormal(schools), settings=replace(settings, engine="graph"))

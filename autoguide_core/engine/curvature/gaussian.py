@@ -129,7 +129,6 @@ class GaussianFits:
         if stepper is None:
             is_short = settings.steps < _FEW_STEPS and not more_to_come
             stepper = self._stepper = self._make_stepper(is_short=is_short)
-        stepper.more_to_come = more_to_come
 
         def after_block(progressed: Progressed) -> None:
             done, elbo = progressed.done, progressed.elbo
@@ -163,17 +162,7 @@ class GaussianFits:
 
 
 class _Stepper(Stepper):
-    """A stepper of one run after the other, whose troubles are all the density's.
-
-    Attributes:
-        more_to_come: Whether to compile however short the rest of this run is.
-    """
-
-    more_to_come = False
-
-    def look_round(self, seconds_left: float) -> None:
-        """Start a compilation if it is worth it; see `Stepper`."""
-        super().look_round(math.inf if self.more_to_come else seconds_left)
+    """A stepper of one run after the other, whose troubles are all the density's."""
 
     def fall_back(self, error: Untraceable) -> None:
         """Give up: what plain Pyro would do on its own is what these steps do already."""

@@ -61,6 +61,7 @@ def run_steps(
         FitError: If the ELBO stops being finite.
     """
     state = progressed.state
+    stepper.look_round()
     source, pace = _source(plan, stepper, state), _pace(stepper)
     while progressed.done < plan.total:
         first, runner = progressed.done, stepper.runner
@@ -85,7 +86,7 @@ def run_steps(
         if not progressed.engines or progressed.engines[-1][0] != runner.name:
             progressed.engines.append((runner.name, first))
         after_block(progressed)
-        stepper.look_round(pace.seconds_per_step * (plan.total - progressed.done))
+        stepper.look_round()
         if stepper.runner is not runner:
             pace.restart()
 

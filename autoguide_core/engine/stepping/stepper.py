@@ -17,9 +17,6 @@ from autoguide_core.engine.stepping.runner import PendingRunner, Runner
 from autoguide_core.engine.stepping.step import State, restore
 from autoguide_core.engine.stepping.supply import seed_generators, supplied
 
-_WORTH_COMPILING = 2.0
-"""Seconds that the rest of a fit must take as it is for a compilation to be started."""
-
 
 class Stepper:
     """Holds the runner, and changes it for a faster one or, in need, for one that always works.
@@ -50,7 +47,6 @@ class Stepper:
         self._blame = blame
         self._particles = particles
         self._pending: PendingRunner | None = None
-        self._looks = 0
         self._may_change = may_change and runner.name == "graph" and not choice.is_on_gpu
 
     @property
@@ -64,15 +60,17 @@ class Stepper:
         """Whether a faster runner may be ready soon."""
         return self._pending is not None
 
-    def look_round(self, seconds_left: float) -> None:
-        """Start a compilation if it is worth it, and take its runner as soon as there is one."""
-        self._looks += 1
-        if not self._may_change or self._looks == 1:  # the first block is no measure of the pace
+    def look_round(self) -> None:
+        """Start a compilation, and take its runner as soon as there is one.
+
+        Where the cache has the code that is at once.
+        """
+        if not self._may_change:
             return
         try:
-            if self._pending is None and seconds_left > _WORTH_COMPILING:
+            if self._pending is None:
                 self._pending = self._choice.compilation()
-            if self._pending is not None and self._pending.ready():
+            if self._pending.ready():
                 self._may_change = False
                 self.runner = self._pending.runner()
                 self._pending = None

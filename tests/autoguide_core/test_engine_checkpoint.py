@@ -139,7 +139,7 @@ def test_other_surroundings_are_noted(tmp_path: Path, monkeypatch: pytest.Monkey
     def no_compiler(*arguments: object) -> None:
         raise NativeUnavailable("there is no compiler")
 
-    monkeypatch.setattr(choice, "_start_native", no_compiler)
+    monkeypatch.setattr(choice, "start_native", no_compiler)
     path = tmp_path / "fit.pt"
 
     def stop(progress: Progress) -> None:

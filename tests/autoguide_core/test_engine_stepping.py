@@ -459,7 +459,7 @@ def test_a_faster_runner_takes_over_on_the_way(
         runner.name = "native"
         return _Late(runner if works else None)
 
-    monkeypatch.setattr(choice, "_start_native", start)
+    monkeypatch.setattr(choice, "start_native", start)
     settings = FitSettings(steps=1000, method="adam")
     late = fit(schools, AutoNormal(schools), settings=settings)
     whole = fit(schools, AutoNormal(schools), settings=replace(settings, engine="graph"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -14,7 +15,9 @@ from autoguide_core.engine.native.program import Role
 from autoguide_core.engine.native.rows import group_rows
 from autoguide_core.engine.native.runner import NativeRunner
 from autoguide_core.engine.native.source import program_source
-from autoguide_core.engine.stepping.step_graph import StepGraph
+
+if TYPE_CHECKING:  # steps are compiled here, but made there
+    from autoguide_core.engine.stepping.step_graph import StepGraph
 
 
 class PendingNative:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from torch import Tensor
 from torch.fx import GraphModule
 
 from autoguide_core.engine.errors import RequestError
 from autoguide_core.engine.estimators import Untraceable
+from autoguide_core.engine.native import start_native
 from autoguide_core.engine.native.errors import NativeUnavailable
 from autoguide_core.engine.stepping.cuda import CudaGraphRunner
 from autoguide_core.engine.stepping.draws import SEED
@@ -106,7 +106,7 @@ class Choice:
             raise NativeUnavailable("a draw of the model needs torch's own generator")
         noise = NoiseSource(self.step.draws, 0, self.state["theta"].device).block(0, 1)
         example = [drawn[0] for drawn in noise]
-        return _start_native(self.graph, self.state, example, self.row, self.title)
+        return start_native(self.graph, self.state, example, self.row, self.title)
 
     def named(self, engine: str) -> Runner:
         """The runner of a name.
@@ -158,13 +158,3 @@ _WORDS = {
     "eager": "stepped eagerly",
     "plain": "stepped by plain Pyro",
 }
-
-
-def _start_native(*arguments: Any) -> PendingRunner:
-    """Compile, where the compiler of graphs is part of this version."""
-    try:
-        from autoguide_core.engine.native import start_native
-    except ImportError as error:
-        raise NativeUnavailable("it is not built yet") from error
-    pending: PendingRunner = start_native(*arguments)
-    return pending

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch._decomp import core_aten_decompositions
 
+from autoguide_core.engine.native.lowering import is_known
+
 _aten = torch.ops.aten
 Rule = Callable[..., Any]
 
@@ -21,8 +23,6 @@ Rule = Callable[..., Any]
 @cache
 def decompositions() -> dict[Any, Rule]:
     """The rules by operation; an operation that back ends know as such has none."""
-    from autoguide_core.engine.native.lowering import is_known
-
     torchs = core_aten_decompositions().items()
     # What takes no tensor is a constant, and folded.
     needed = {op: rule for op, rule in torchs if _takes_tensors(op) and not is_known(op)}

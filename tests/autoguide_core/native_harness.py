@@ -74,10 +74,11 @@ def compiled(
     return Steps(runner, own, names, function)
 
 
-def distance(found: Tensor, expected: Tensor) -> float:
+def distance(found: Tensor, expected: Tensor, *, of_all: bool = False) -> float:
     """The greatest relative distance in units of 1e-6 (float32) or 1e-14 (float64).
 
-    NaN and infinity have to stand where they are expected; whole numbers have to be equal.
+    It is relative to each number, or to the greatest of them all (``of_all``). NaN and infinity
+    have to stand where they are expected; whole numbers have to be equal.
     """
     assert found.shape == expected.shape
     assert found.dtype == expected.dtype
@@ -88,6 +89,7 @@ def distance(found: Tensor, expected: Tensor) -> float:
     same = (found == expected) | (found.isnan() & expected.isnan())
     apart = (found.double() - expected.double()).abs()
     unit, floor = (1e-6, 1e-37) if found.dtype == torch.float32 else (1e-14, 1e-300)
-    allowed = expected.double().abs() * unit + floor
+    size = expected.double().abs()
+    allowed = (size.nan_to_num(0.0, 0.0).max() if of_all else size) * unit + floor
     ratios = torch.where(same, torch.zeros_like(apart), apart / allowed)
     return float(ratios.nan_to_num(float("inf")).max())

@@ -144,7 +144,7 @@ class Program:
             "put": lambda x, y: x.index_put((places[:1],), y),
             "gather": lambda x, y: x.gather(dim, (y.abs() * 3).long() % size),
             "scatter_add": lambda x, y: x.scatter_add(dim, (y.abs() * 3).long() % size, y),
-            "computed": lambda x, y: x[(y.abs() * 3).long().reshape(-1) % size],
+            "computed": lambda x, y: x[(y.abs() * 3).long().flatten() % x.size(0)],
             "slice": lambda x, y: x.slice_scatter(y, dim, 1, None, 2),
             "select": lambda x, y: x.select_scatter(y, dim, -1),
             "zeros but slice": lambda x, y: torch.zeros_like(x).slice_scatter(y, dim, 1),

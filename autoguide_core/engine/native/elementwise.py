@@ -107,7 +107,7 @@ def reduction(
     place = Ref(source.shape, fact.dtype, target.storage, walk)
     builder.write(place, source, "+" if sign == "mean" else sign)
     if sign == "mean":
-        return elementwise(builder, "mul.Tensor", [target, _as_ref(1.0 / count)], fact)
+        return elementwise(builder, "div.Tensor", [target, _as_ref(float(count))], fact)
     return target
 
 

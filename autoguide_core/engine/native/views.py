@@ -12,7 +12,11 @@ from torch.utils import _pytree
 from autoguide_core.engine.native.builder import Builder
 from autoguide_core.engine.native.program import Ref
 
-_SAME = frozenset({"alias", "detach", "clone", "lift_fresh", "lift_fresh_copy", "contiguous"})
+_SAME = frozenset(
+    {"alias", "detach", "real", "clone", "lift_fresh", "lift_fresh_copy", "contiguous"}
+)
+    {"alias", "detach", "real", "clone", "lift_fresh", "lift_fresh_copy", "contiguous"}
+)
 _RESHAPES = frozenset({"view", "_unsafe_view", "reshape", "_reshape_alias"})
 VIEWS = (
     _SAME

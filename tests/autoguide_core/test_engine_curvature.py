@@ -173,14 +173,17 @@ def test_what_cannot_be_recorded_is_fitted_all_the_same() -> None:
 
     guide = AutoMultivariateNormal(branching)
     result = fit(branching, guide, settings=FitSettings(steps=120))
-    assert result.method == "curvature"
-    assert result.engine == "eager"
+    assert (result.method, result.engine) == ("curvature", "eager")
     assert len(result.notes) == 1
     assert "it runs slowly" in result.verdict
     with result.parameters():
         assert float(guide.scale.detach()) == pytest.approx(3.0**-0.5, rel=1e-3)
+    gradients = Gradients(
+        lambda z: -(z * z).sum() if float(z.detach()) > -9.0 else z.sum(), ZERO[:1]
+    )
+    fits = GaussianFits(gradients, 1, settings(40, "graph"))
     with pytest.raises(FitError, match="engine 'graph' cannot be used: the density could not"):
-        fit(branching, AutoMultivariateNormal(branching), settings=FitSettings(engine="graph"))
+        fits.fit(by_scale(ZERO[:1], ONE[:1]), settings(40), quiet)
 
 
 # --- Failures ---

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -33,8 +34,8 @@ from autoguide_core.engine.stepping.supply import discover
 PARTICLES = 16
 _RATE = 0.03
 _CLIP = 10.0
-_FEW_STEPS = 1000
-"""Fewer steps are over before a graph of them would be made."""
+_SHORT = 1.0
+"""Seconds of evaluating the density in which a run is over before its steps would be recorded."""
 
 Report = Callable[[int, int, float], None]
 
@@ -82,7 +83,11 @@ class GaussianFits:
         particles = max(PARTICLES, settings.particles)
         theta = torch.zeros(dim * (dim + 2), dtype=torch.float64)
         free = theta.detach().requires_grad_()
-        gradients.value_and_grad(theta.new_zeros(particles, dim))  # makes the graph to be recorded
+        points = theta.new_zeros(particles, dim)
+        gradients.value_and_grad(points)  # makes the graph that is to be recorded, and timed
+        started = time.perf_counter()
+        gradients.value_and_grad(points)
+        self._seconds = time.perf_counter() - started
         self._estimator = LandingEstimator(gradients.value_and_grad, free, dim, particles)
         draws = discover(lambda: self._estimator(self._estimator.start()))
         step = Step(self._estimator, Averaged(self._rule, settings.steps), (free,), draws)
@@ -109,7 +114,7 @@ class GaussianFits:
             settings: Steps, schedule, seed, averaging; the rest is that of the constructor.
             report: Called with step, steps, and the ELBO.
             full_rank: Whether the Gaussian has correlations in the whitened space.
-            more_to_come: Whether later runs make it worth while to compile for this one.
+            more_to_come: Whether later runs make it worth while to record the step for this one.
 
         Returns:
             The Gaussian, mapped back.
@@ -127,8 +132,8 @@ class GaussianFits:
         progressed = Progressed(state, np.full(settings.steps, np.nan), drift)
         stepper = self._stepper
         if stepper is None:
-            is_short = settings.steps < _FEW_STEPS and not more_to_come
-            stepper = self._stepper = self._make_stepper(is_short=is_short)
+            is_short = settings.steps * self._seconds < _SHORT and not more_to_come
+            stepper = self._stepper = self._make_stepper(settings.steps, is_short=is_short)
 
         def after_block(progressed: Progressed) -> None:
             done, elbo = progressed.done, progressed.elbo
@@ -150,14 +155,14 @@ class GaussianFits:
         rule = Averaged(self._rule, settings.steps)
         return Plan(rule, settings.schedule, settings.steps, settings.seed)
 
-    def _make_stepper(self, *, is_short: bool) -> _Stepper:
+    def _make_stepper(self, steps: int, *, is_short: bool) -> _Stepper:
         """What makes the steps of this run and of all later ones."""
         engine, is_auto = self._engine, self._engine == "auto"
         runner: Runner
         if self._choice.opaque is None and (engine == "eager" or (is_auto and is_short)):
             runner = InterpretedRunner(self._estimator, self._choice.step.optimiser)
         else:
-            runner = self._choice.at_once(_FEW_STEPS) if is_auto else self._choice.named(engine)
+            runner = self._choice.at_once(steps) if is_auto else self._choice.named(engine)
         return _Stepper(self._choice, runner, (), particles=1, may_change=is_auto)
 
 

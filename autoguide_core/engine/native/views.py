@@ -15,8 +15,6 @@ from autoguide_core.engine.native.program import Ref
 _SAME = frozenset(
     {"alias", "detach", "real", "clone", "lift_fresh", "lift_fresh_copy", "contiguous"}
 )
-    {"alias", "detach", "real", "clone", "lift_fresh", "lift_fresh_copy", "contiguous"}
-)
 _RESHAPES = frozenset({"view", "_unsafe_view", "reshape", "_reshape_alias"})
 VIEWS = (
     _SAME

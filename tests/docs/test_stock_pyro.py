@@ -21,6 +21,7 @@ from pyro.infer import (
     JitTrace_ELBO,
     Trace_ELBO,
     TraceEnum_ELBO,
+    TraceGraph_ELBO,
     TraceMeanField_ELBO,
 )
 from pyro.infer.autoguide import (
@@ -518,6 +519,74 @@ def test_pyro_loses_jacobians_in_the_analytic_elbo():
 def test_pyro_cannot_trace_flows():
     with pytest.raises(AssertionError):
         train(pair, AutoIAFNormal(pair), elbo=JitTrace_ELBO(ignore_jit_warnings=True))
+
+
+# --- Estimators ---
+
+
+def test_pyro_wants_one_scale_for_all_enumerated_sums():
+    def model():
+        for name, scale in (("a", 2.0), ("b", 3.0)):
+            with poutine.scale(scale=scale), pyro.plate(f"{name}_data", 2):
+                k = pyro.sample(name, dist.Bernoulli(0.3), infer={"enumerate": "parallel"})
+                pyro.sample(f"{name}_y", dist.Normal(k, 1.0), obs=torch.zeros(2))
+
+    with pytest.raises(ValueError, match="share a common poutine.scale"):
+        TraceEnum_ELBO(max_plate_nesting=1).loss(model, lambda: None)
+
+
+def test_pyro_takes_closed_forms_where_parents_are_drawn_later():
+    def model():
+        a = pyro.sample("a", dist.Normal(0.0, 1.0))
+        pyro.sample("b", dist.Normal(a, 1.0))
+
+    def guide():
+        b = pyro.sample("b", dist.Normal(0.3, 1.0))
+        pyro.sample("a", dist.Normal(0.5 * b, 1.0))
+
+    options = {"num_particles": 20_000, "vectorize_particles": True, "max_plate_nesting": 0}
+    expected = Trace_ELBO(**options).loss(model, guide)
+    assert abs(TraceMeanField_ELBO(**options).loss(model, guide) - expected) > 0.4
+
+
+def test_pyro_forgets_the_log_density_of_a_point_beside_closed_forms():
+    def guide():
+        pyro.sample("x", dist.Delta(torch.tensor(0.5), log_density=torch.tensor(7.0)))
+
+    assert Trace_ELBO().loss(one, guide) - TraceMeanField_ELBO().loss(one, guide) == pytest.approx(
+        7.0, abs=1e-4
+    )
+
+
+def test_pyro_s_score_functions_have_no_baseline_unless_asked():
+    def model():
+        pyro.sample("a", dist.Bernoulli(0.4))
+
+    def guide():
+        pyro.sample("a", dist.Bernoulli(pyro.param("p", torch.tensor(0.6))))
+
+    TraceGraph_ELBO().loss_and_grads(model, guide)
+    assert set(pyro.get_param_store()) == {"p"}
+
+
+def test_pyro_loses_sight_of_a_draw_that_is_written_into_a_tensor():
+    def model():
+        a = pyro.sample("a", dist.Bernoulli(0.4))
+        loc = torch.zeros(1)
+        loc[0] = a
+        pyro.sample("y", dist.Normal(loc[0], 0.1), obs=torch.tensor(1.0))
+
+    def guide():
+        pyro.sample("a", dist.Bernoulli(pyro.param("p", torch.tensor(0.5))))
+
+    # Raising p makes y far more probable. Without y, nearly nothing is left of the slope.
+    slopes = []
+    for _ in range(200):
+        TraceGraph_ELBO().loss_and_grads(model, guide)
+        leaf = pyro.param("p").unconstrained()
+        slopes.append(float(leaf.grad))
+        leaf.grad = None
+    assert abs(sum(slopes) / len(slopes)) < 1.0
 
 
 # --- Pyro's classes and ours ---

@@ -7,7 +7,7 @@ from autoguide_core.diagnosis import LossTerm, LossTerms, explain_loss
 from autoguide_core.distributions import Flat, Ordered, PositiveOrdered, Truncated
 
 # Engine and posterior.
-from autoguide_core.engine import FitError, FitResult, FitSettings, Progress, fit
+from autoguide_core.engine import FitError, FitResult, FitSettings, Many, Progress, fit, fit_many
 
 # Guides and their initialisation.
 from autoguide_core.guides import (
@@ -86,6 +86,7 @@ __all__ = [
     "InitMessenger",
     "LossTerm",
     "LossTerms",
+    "Many",
     "NeuTraReparam",
     "Ordered",
     "PositiveOrdered",
@@ -96,6 +97,7 @@ __all__ = [
     "draw_posterior",
     "explain_loss",
     "fit",
+    "fit_many",
     "init_to_feasible",
     "init_to_generated",
     "init_to_mean",

@@ -1,0 +1,233 @@
+"""The front door of many fits: restarts of one, or one for each of several data sets."""
+
+from __future__ import annotations
+
+import math
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyro
+import torch
+from torch import Tensor
+
+from autoguide_core.engine.curvature.folding import is_joint_normal, is_laplace, only_part
+from autoguide_core.engine.distributed import Workers
+from autoguide_core.engine.errors import FitError
+from autoguide_core.engine.estimators import Untraceable
+from autoguide_core.engine.fit import fit
+from autoguide_core.engine.many.data import DataSet, differing
+from autoguide_core.engine.many.member import Member
+from autoguide_core.engine.many.result import Many, failure
+from autoguide_core.engine.many.starts import copied, restarts_of
+from autoguide_core.engine.many.together import fit_together
+from autoguide_core.engine.progress import Progress, ProgressCallback, Reporter
+from autoguide_core.engine.result import FitResult, Run
+from autoguide_core.engine.settings import FitSettings
+from autoguide_core.engine.structure import Model, parameters
+from autoguide_core.engine.threads import suitable_threads
+
+_DEFAULTS = FitSettings()
+_SAME_START = (
+    "all restarts begin at one point and differ in their noise only, since the guide has no "
+    "starting strategy (init_loc_fn)"
+)
+
+
+def fit_many(
+    model: Model,
+    guide: Model,
+    args: tuple[Any, ...] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    restarts: int = 20,
+    data: Sequence[DataSet] | None = None,
+    jitter: float = 1.0,
+    settings: FitSettings = _DEFAULTS,
+    progress: ProgressCallback | None = None,
+) -> Many:
+    """Fit one pair from many starts, or to many data sets of one shape, at once.
+
+    **Restarts** are runs of the same fit with other noise and other starting points. The first is
+    the plain fit. Restart r is the fit with seed ``settings.seed + r``, of a guide made anew: its
+    starting strategy (``init_loc_fn``) draws under that seed, and sites that the strategy starts
+    at the same point every time are moved from it by up to ``jitter`` in unconstrained space.
+    Scales start as in the first. **Data sets** each get the plain fit, with the same seed.
+
+    All steps are made together, by one graph that has an axis more; so each fit has the numbers
+    that it would have alone, but for rounding. A fit whose ELBO stops being a finite number stands
+    still from there on, which its verdict says; the others go on. The fits are made one after the
+    other, and a note says why, where that cannot be: a model or guide that makes other steps for
+    each of them, an operation that ``torch.func.vmap`` does not know, engine ``eager``, and guides
+    that method ``auto`` fits by their curvature (one joint normal), which takes few steps anyway.
+
+    Args:
+        model: A Pyro model, conditioned on its data.
+        guide: An automatic or hand-written guide of it; each fit takes a copy.
+        args: Positional arguments of model and guide.
+        kwargs: Keyword arguments of model and guide.
+        restarts: Number of starts, where ``data`` is not given.
+        data: Data sets, each as ``(args, kwargs)``. They may differ in the values of tensors only.
+        jitter: How far a start that is always the same is moved at most.
+        settings: How to fit each.
+        progress: Called about ten times a second at most with a :class:`Progress`. Its ELBO is
+            the mean over the fits.
+
+    Returns:
+        The fits.
+
+    Raises:
+        FitError: If an argument is out of range, the data sets are not of one shape, the guide
+            cannot be made anew, or all fits fail.
+    """
+    started = time.monotonic()
+    varying: dict[str, list[Tensor]] = {}
+    if data is None:
+        if restarts < 1:
+            raise FitError(f"restarts must be at least 1, not {restarts}")
+        if not (jitter >= 0.0 and math.isfinite(jitter)):
+            raise FitError(f"jitter must be a number of at least 0, not {jitter}")
+        kind, sets = "restart", [(tuple(args), dict(kwargs or {}))]
+    else:
+        if args or kwargs:
+            raise FitError("give data sets in data, or one as args and kwargs, not both")
+        varying = differing(data)
+        kind, sets = "data set", [(tuple(one), dict(other)) for one, other in data]
+    with suitable_threads(sets):
+        if data is None:
+            members = restarts_of(
+                model, guide, *sets[0], count=restarts, seed=settings.seed, jitter=jitter
+            )
+        else:
+            members = [Member(copied(guide), *one, settings.seed) for one in sets]
+            for member in members:
+                member.set_up(model)
+        return _fit_all(model, members, varying, kind, settings, progress, started)
+
+
+def _fit_all(
+    model: Model,
+    members: Sequence[Member],
+    varying: Mapping[str, Sequence[Tensor]],
+    kind: str,
+    settings: FitSettings,
+    progress: ProgressCallback | None,
+    started: float,
+) -> Many:
+    """Fit those that can start, at once if that can be."""
+    able = [place for place, member in enumerate(members) if member.error is None]
+    if not able and (error := members[0].error):
+        raise error
+    chosen = [members[place] for place in able]
+    notes = [_SAME_START] if kind == "restart" and len(chosen) > 1 and _start_alike(chosen) else []
+    try:
+        if obstacle := _obstacle(chosen, settings):
+            raise Untraceable(obstacle)
+        data = [[values[place] for place in able] for values in varying.values()]
+        runs = fit_together(model, chosen, data, settings, Reporter(progress))
+        seconds = time.monotonic() - started
+        found = [
+            _result(member, run, settings, seconds)
+            for member, run in zip(chosen, runs, strict=True)
+        ]
+    except Untraceable as error:
+        if len(chosen) > 1:
+            notes.append(f"fitted one after the other: {error}")
+        found = _one_by_one(model, chosen, settings, progress)
+    results = dict(zip(able, found, strict=True))
+    for place, member in enumerate(members):
+        if member.error is not None:
+            results[place] = _failed(member, member.error, settings)
+    many = Many(
+        tuple(results[place] for place in range(len(members))),
+        kind,
+        time.monotonic() - started,
+        tuple(notes),
+    )
+    if len(many.failures) == len(members):
+        raise FitError(f"all {len(members)} fits failed; the first: {many.failures[0]}")
+    return many
+
+
+def _start_alike(members: Sequence[Member]) -> bool:
+    """Whether the second fit starts where the first does."""
+    starts = []
+    for member in members[:2]:
+        with member.surroundings():
+            starts.append(list(parameters().values()))
+    return all(torch.equal(*pair) for pair in zip(*starts, strict=True))
+
+
+def _obstacle(members: Sequence[Member], settings: FitSettings) -> str | None:
+    """Why the fits have to be made one after the other, or None."""
+    part = only_part(members[0].guide)
+    if is_laplace(part):
+        return "the guide is a Laplace approximation"
+    if settings.method == "curvature" or (settings.method == "auto" and is_joint_normal(part)):
+        return "the guide is one joint normal, which is fitted by its curvature"
+    if settings.engine == "eager":
+        return "engine 'eager' makes them so"
+    if Workers.present() is not None:
+        return "several processes share out their minibatches"
+    if len(members) == 1:
+        return "there is only one"
+    return None
+
+
+def _one_by_one(
+    model: Model,
+    members: Sequence[Member],
+    settings: FitSettings,
+    progress: ProgressCallback | None,
+) -> list[FitResult]:
+    """Fit one after the other; a guide starts from where it has been set up."""
+    results = []
+    for number, member in enumerate(members, start=1):
+        where = f"fit {number} of {len(members)}"
+        own = replace(settings, seed=member.seed)
+        report = None if progress is None else _told(progress, where)
+        try:
+            result = fit(
+                model, member.guide, member.args, member.kwargs, settings=own, progress=report
+            )
+        except FitError as error:
+            result = _failed(member, error, settings)
+        results.append(result)
+    return results
+
+
+def _told(progress: ProgressCallback, where: str) -> ProgressCallback:
+    def report(made: Progress) -> None:
+        progress(replace(made, phase=f"{where}: {made.phase}"))
+
+    return report
+
+
+def _failed(member: Member, error: FitError, settings: FitSettings) -> FitResult:
+    """A fit that has no steps to show."""
+    return _result(member, Run(np.empty(0), failure(error), "adam"), settings, 0.0)
+
+
+def _result(member: Member, run: Run, settings: FitSettings, seconds: float) -> FitResult:
+    return FitResult(
+        guide=member.guide,
+        elbo=run.elbo,
+        elbo_steps=np.arange(1, len(run.elbo) + 1),
+        converged=run.verdict.converged,
+        verdict=run.verdict.sentence,
+        method=run.method,
+        steps=len(run.elbo),
+        seconds=seconds,
+        settings=replace(settings, seed=member.seed),
+        versions={
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "pyro": pyro.__version__,
+        },
+        engine=run.engine,
+        notes=run.notes,
+        store=member.store,
+    )

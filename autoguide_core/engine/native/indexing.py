@@ -169,7 +169,8 @@ def _flip(
     builder: Builder, args: tuple[Any, ...], kwargs: Mapping[str, Any], fact: torch.Tensor
 ) -> Ref | None:
     """Walked through backwards, and copied: a view cannot have negative strides."""
-    source, dims = args
+    source: Ref = args[0]
+    dims: Sequence[int] = args[1]
     if source.storage is None or source.numel < 2:
         return source
     turned = {d % len(source.shape) for d in dims}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 
 from autoguide_core.engine.native.memory import Memory, fill_line, number_source
+from autoguide_core.engine.native.merging import merged
 from autoguide_core.engine.native.operations import C_TYPES, MEMORY_TYPES
 from autoguide_core.engine.native.program import (
     Compute,
@@ -70,12 +71,23 @@ def accumulate(sign: str, place: str, value: str) -> str:
 
 
 class _Nest:
+    """The loops of one kernel, and the lines that stand between them.
+
+    Statements are translated in their order, and each line is put where it belongs: a load before
+    the outermost loop whose counter it does not depend on, the start of a sum before the loops
+    that it runs over, its end after them, everything else into the innermost loop.
+
+    Attributes, by the number of loops that are open around the lines:
+        _starts: What comes before the next loop.
+        _ends: What comes after it.
+    """
+
     def __init__(self, loops: Loops, memory: Memory, rows: int) -> None:
         self._memory = memory
         self._rows = rows
         self._body = loops.body
         self._domain = loops.domain
-        self._merged = _merge(loops)
+        self._merged = merged(loops)
         self._sizes = [size for size, _ in self._merged]
         depth = len(self._merged)
         self._starts: list[list[str]] = [[] for _ in range(depth + 1)]
@@ -242,39 +254,3 @@ class _Nest:
 
     def _ends_innermost(self, line: str) -> None:
         self._ends[len(self._merged)].append(line)
-
-
-def _merge(loops: Loops) -> list[tuple[int, int]]:
-    """Merge neighbouring dimensions that every access walks through as one.
-
-    Returns:
-        For each loop its length, and the last of the dimensions that it stands for.
-    """
-    accesses = set(_accesses(loops))
-    merged: list[tuple[int, int]] = []
-    for d, size in enumerate(loops.domain):
-        if merged and all(s[d - 1] == s[d] * size for s in accesses):
-            merged[-1] = (merged[-1][0] * size, d)
-        else:
-            merged.append((size, d))
-    return merged
-
-
-def _accesses(loops: Loops) -> Iterator[tuple[int, ...]]:
-    def of(operand: Operand) -> Iterator[tuple[int, ...]]:
-        if isinstance(operand, Load):
-            yield operand.strides
-            for gather in operand.gathers:
-                yield from of(gather.index)
-
-    for statement in loops.body:
-        if isinstance(statement, Compute):
-            if statement.target.stored:
-                yield dense_strides(loops.domain)
-            for operand in statement.operands:
-                yield from of(operand)
-        else:
-            yield statement.strides
-            yield from of(statement.operand)
-            for gather in statement.gathers:
-                yield from of(gather.index)

@@ -46,7 +46,8 @@ def _sizes(
     "--data",
     multiple=True,
     metavar="FILE",
-    help="JSON, CSV, Parquet or npz, by the file's ending; may be repeated.",
+    help="JSON, CSV, Parquet, Arrow, npz or npy, by the file's ending, or a folder of npy files; "
+    "may be repeated.",
 )
 @click.option(
     "--map",
@@ -94,6 +95,13 @@ def _sizes(
     help="Take the divergence of a site's guide from its prior in closed form where there is one.",
 )
 @click.option(
+    "--restarts",
+    type=click.IntRange(1),
+    default=1,
+    metavar="N",
+    help="Fit from N starting points at once, keep the best, and tell how many came near it.",
+)
+@click.option(
     "--checkpoint",
     metavar="FILE",
     help="Keep the fit in this file as it goes; if the file is there, go on from it, to the same "
@@ -136,6 +144,7 @@ def command(
     dtype: str,
     engine: str | None,
     analytic_kl: bool | None,
+    restarts: int,
     checkpoint: str | None,
     out: str | None,
     no_reweight: bool,
@@ -180,6 +189,7 @@ def command(
             "dtype": dtype,
             "engine": engine,
             "analytic_kl": analytic_kl,
+            "restarts": restarts,
             "checkpoint": checkpoint,
             "sizes": sizes,
             "mapping": mapping,

@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 import xarray as xr
 
-from autoguide_core import FitResult, fit
+from autoguide_core import FitResult, Many, fit, fit_many
 from autoguide_core.engine.isolation import own_randomness, own_store
 from autoguide_core.engine.threads import suitable_threads
 from compiler.binding import BoundData, bind
@@ -62,6 +63,7 @@ def fit_program(
     allow_callables: bool = False,
     progress: bool = True,
     checkpoint: str | Path | None = None,
+    restarts: int = 1,
     **settings: Any,
 ) -> Fit:
     """Fit a program to data.
@@ -83,6 +85,7 @@ def fit_program(
         allow_callables: Whether the spec may import Python code.
         progress: Whether to show a progress bar where there is a terminal.
         checkpoint: A file that the fit is kept in, and goes on from where it is there.
+        restarts: From how many starting points to fit; the best is kept.
         **settings: Other settings of the `fit` block, over the spec's.
 
     Returns:
@@ -102,6 +105,7 @@ def fit_program(
         diagnostics.raise_errors()
     chosen = _choose_guide(program, guide, diagnostics)
     check_numeric(dtype, device, diagnostics)
+    _check_restarts(restarts, checkpoint, diagnostics)
     run = run_settings(
         program,
         {**settings, "seed": seed, "steps": steps, "draws": draws},
@@ -134,7 +138,7 @@ def fit_program(
             source = emit_module(program, guide=chosen.name)
             module = load_module(source, diagnostics.path)
             fitting = _Fitting(module, program, chosen, bound, run, diagnostics)
-            fitted = fitting.fit(progress, checkpoint)
+            fitted, many = fitting.fit(progress, checkpoint, restarts)
             with suitable_threads(bound.values):
                 posterior = fitting.draw(fitted)
                 groups = fitting.groups(posterior, log_likelihood)
@@ -164,7 +168,9 @@ def fit_program(
         idata=inference_data({**groups, "fit": elbo}, _attributes(record, fitted, posterior)),
         record=record,
         diagnostics=diagnostics,
+        restarts=None if many is None else pd.DataFrame(many.summary()).set_index(many.kind),
         notes=(
+            *((many.verdict, *many.notes) if many is not None else ()),
             *bound.notes,
             *map(_note, sorted(bound.streamed)),
             *(n for n in fitted.notes if n not in fitted.verdict and n not in fitted.engine_reason),
@@ -185,6 +191,15 @@ def _choose_guide(program: Program, name: str | None, diagnostics: Diagnostics) 
         f"did you mean {close!r}?" if close else f"it has {', '.join(names)}",
     )
     return program.guides[0]
+
+
+def _check_restarts(restarts: int, checkpoint: str | Path | None, diagnostics: Diagnostics) -> None:
+    if restarts < 1:
+        diagnostics.report("PPL081", None, f"restarts is {restarts}", "ask for at least 1")
+    if restarts > 1 and checkpoint is not None:
+        diagnostics.report(
+            "PPL081", None, "restarts are not kept in a checkpoint", "leave one of the two out"
+        )
 
 
 def _attributes(
@@ -270,22 +285,22 @@ class _Fitting:
 
         self._predictor = Predictor(module, program, self._full, settings.engine.seed + 3)
 
-    def fit(self, progress: bool, checkpoint: str | Path | None) -> FitResult:
-        """Build the guide and fit it."""
+    def fit(
+        self, progress: bool, checkpoint: str | Path | None, restarts: int
+    ) -> tuple[FitResult, Many | None]:
+        """Build the guide and fit it; return the fit, and all restarts where there are several."""
         name = guide_function_name(self._program, self._guide)
         seed = self._settings.engine.seed
         with self._told("building the guide"), own_store({}), own_randomness(seed):
             guide = self._module.call(name, self._environment)
         with self._told("the fit"), progress_bar(progress) as callback:
-            return fit(
-                self._module.function("model"),
-                guide,
-                (),
-                self._module.arguments("model", self._environment),
-                settings=self._settings.engine,
-                progress=callback,
-                checkpoint=checkpoint,
-            )
+            model = self._module.function("model")
+            arguments = self._module.arguments("model", self._environment)
+            told: dict[str, Any] = {"settings": self._settings.engine, "progress": callback}
+            if restarts == 1:
+                return fit(model, guide, (), arguments, checkpoint=checkpoint, **told), None
+            many = fit_many(model, guide, (), arguments, restarts=restarts, **told)
+            return many.best, many
 
     def draw(self, fitted: FitResult) -> Posterior:
         """Draw from the fitted guide."""

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from compiler.diagnostics import Diagnostics, SpecError
 
 if TYPE_CHECKING:
@@ -165,12 +167,19 @@ def summary_record(fit: Fit) -> dict[str, Any]:
         "seconds": round(fit.engine.seconds, 3),
         "draws": fit.record["settings"]["draws"],
         "notes": list(fit.notes),
+        "restarts": None if fit.restarts is None else _rows(fit.restarts),
         "sites": {str(label): row.to_dict() for label, row in rows.iterrows()},
         "discrete": {
             str(label): {"mode": int(row["mode"]), "probability": float(row["probability"])}
             for label, row in discrete.iterrows()
         },
     }
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """A table as plain values, null where there is no number."""
+    rows: list[dict[str, Any]] = json.loads(table.reset_index().to_json(orient="records"))
+    return rows
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -36,6 +36,8 @@ class Fit:
         record: Settings, versions, platform and hashes of the spec and the data.
         diagnostics: What was told on the way: warnings, where there are any.
         notes: What else there is to know, a sentence each.
+        restarts: Of a fit from several starting points, a row for each: its ELBO at the end, and
+            its verdict.
     """
 
     program: Program
@@ -47,6 +49,7 @@ class Fit:
     record: dict[str, Any]
     diagnostics: Diagnostics
     notes: tuple[str, ...]
+    restarts: pd.DataFrame | None = None
 
     @property
     def elbo(self) -> npt.NDArray[np.float64]:

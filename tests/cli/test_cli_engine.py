@@ -182,6 +182,36 @@ def test_a_method_without_steps_says_that_it_keeps_no_checkpoint(files: Path) ->
     assert not (files / "coin.pt").exists()
 
 
+def test_restarts_keep_the_best_and_tell_how_many_came_near(files: Path) -> None:
+    summary = fitted("--restarts", "3", "--engine", "graph", "--seed", "2")
+    rows = summary["restarts"]
+    assert [row["restart"] for row in rows] == [0, 1, 2]
+    best = max(range(3), key=lambda place: rows[place]["final ELBO"])
+    told = [note for note in summary["notes"] if "3 restarts came to within 1 nat" in note]
+    assert f"of the best, restart {best} with" in told[0]
+    assert summary["verdict"] == rows[best]["verdict"]
+    assert summary["engine"] == "graph"
+    assert fitted("--engine", "graph")["restarts"] is None
+    spec = pplc.load(files / "coin.ppl")
+    fit = spec.fit(DATA, restarts=3, engine="graph", seed=2, progress=False)
+    assert fit.restarts is not None
+    finals = [row["final ELBO"] for row in rows]
+    assert fit.restarts["final ELBO"].tolist() == pytest.approx(finals)
+    alone = spec.fit(DATA, engine="graph", seed=2 + best, progress=False)
+    assert list(alone.elbo[-40:]) == pytest.approx(list(fit.elbo[-40:]), abs=0.3)
+
+
+def test_restarts_and_a_checkpoint_exclude_each_other(files: Path) -> None:
+    options = ["--restarts", "3", "--checkpoint", "coin.pt"]
+    result = run("fit", "coin.ppl", "--data", "data.json", *options)
+    assert result.exit_code == 1
+    assert "error PPL081: restarts are not kept in a checkpoint" in result.stderr
+    assert not (files / "coin.pt").exists()
+    with pytest.raises(pplc.SpecError, match="restarts is 0"):
+        pplc.loads(SPEC).fit(DATA, restarts=0, progress=False)
+    assert run("fit", "coin.ppl", "--restarts", "0").exit_code == 2
+
+
 def test_help_tells_what_the_options_are_for() -> None:
     words = " ".join(run("fit", "--help").stdout.split())
     assert "compiled code (native), torch (graph), Python (eager), or the fastest" in words

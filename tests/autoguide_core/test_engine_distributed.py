@@ -141,7 +141,7 @@ def test_two_processes_make_the_fit_of_one(tmp_path: Path) -> None:
         equal(found[name], expected)
         assert "2 processes shared out the minibatches" in found[name]["notes"]
     refused = found["refused"]
-    assert "this one draws none: write a plate with a minibatch" in refused["whole"]
+    assert "the model draws none; write a plate with a minibatch" in refused["whole"]
     assert "minibatch of 61 of plate 'row'" in refused["odd"]
     assert "make it 60 or 62" in refused["odd"]
     assert "no sum over the minibatch; fit in one process" in refused["no sum"]

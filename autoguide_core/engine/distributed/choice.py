@@ -16,7 +16,6 @@ from autoguide_core.engine.distributed.runner import (
 )
 from autoguide_core.engine.distributed.sharing import Shares, smaller_minibatches
 from autoguide_core.engine.distributed.workers import Workers
-from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.stepping.choice import Choice
 from autoguide_core.engine.stepping.eager import PlainRunner
 from autoguide_core.engine.stepping.noise import NoiseSource
@@ -39,12 +38,12 @@ def share_out(choice: Choice, workers: Workers) -> Choice:
         The runners of shared steps, which take the noise of whole ones.
 
     Raises:
-        FitError: In all processes, if the steps cannot be shared out: there is no minibatch, it
+        RequestError: In all processes, if the steps cannot be shared out: there is no minibatch, it
             cannot be divided equally, or the ELBO is no sum over it.
     """
     step, state = choice.step, choice.state
     if choice.scattered:
-        raise _unshared(choice.scattered, workers)
+        raise workers.cannot_share(choice.scattered)
     workers.agree_on("what they fit", [repr(step.draws), [list(p.shape) for p in step.leaves]])
     rule = Handover()
     with smaller_minibatches(workers):
@@ -87,7 +86,7 @@ class _SharedChoice(Choice):
 
     def plain(self) -> PlainRunner:
         """There is none: plain Pyro draws for itself."""
-        raise _unshared("its steps need plain Pyro", self._work.workers)
+        raise self._work.workers.cannot_share("its steps need plain Pyro")
 
     def _first_of(self, names: tuple[str, ...]) -> Runner:
         with smaller_minibatches(self._work.workers):
@@ -95,7 +94,7 @@ class _SharedChoice(Choice):
 
     def _shared(self, runner: Runner) -> Runner:
         if isinstance(runner, PlainRunner):
-            raise _unshared("its steps need plain Pyro", self._work.workers)
+            raise self._work.workers.cannot_share("its steps need plain Pyro")
         return DistributedRunner(runner, self._work)
 
 
@@ -111,17 +110,16 @@ def _check_that_shares_add_up(work: SharedWork, own: Step) -> None:
         share = _estimated(own, work, [drawn[0] for drawn in work.shares.of(noise)])
     alike = [one.shape == other.shape for one, other in zip(whole, share, strict=True)]
     if not all(alike):
-        raise _unshared("its baselines run over the minibatch", work.workers)
+        raise work.workers.cannot_share("its baselines run over the minibatch")
     message = torch.cat([part.reshape(-1) for part in share])
     work.workers.mean(message)
-    worst = 0.0
     means = message.split([part.numel() for part in whole])
-    for expected, found in zip(whole, means, strict=True):
-        difference = (found - expected.reshape(-1)).abs().max()
-        worst = max(worst, float(difference / (expected.abs().max() + 1e-6)))
+    pairs = [(one.reshape(-1), mean) for one, mean in zip(whole, means, strict=True)]
+    errors = [(one - mean).abs().max() / (one.abs().max() + 1e-6) for one, mean in pairs]
+    worst = float(torch.stack(errors).max())
     bound = _AGREEMENT.get(message.dtype, 5e-2)
     if not work.workers.largest(worst) <= bound:
-        raise _unshared("its ELBO is no sum over the minibatch", work.workers)
+        raise work.workers.cannot_share("its ELBO is no sum over the minibatch")
 
 
 def _estimated(step: Step, work: SharedWork, noise: Sequence[Tensor]) -> list[Tensor]:
@@ -129,10 +127,3 @@ def _estimated(step: Step, work: SharedWork, noise: Sequence[Tensor]) -> list[Te
     seed_generators(step.draws, noise)
     elbo, gradient, carry = step.estimate(work.own, noise)
     return [part.detach().to(gradient) for part in (elbo, gradient, *carry.values())]
-
-
-def _unshared(reason: str, workers: Workers) -> FitError:
-    return FitError(
-        f"the minibatches cannot be shared out among {workers.count} processes: {reason}; "
-        "fit in one process"
-    )

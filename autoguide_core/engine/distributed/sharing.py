@@ -16,7 +16,7 @@ from pyro.poutine.subsample_messenger import SubsampleMessenger
 from torch import Tensor
 
 from autoguide_core.engine.distributed.workers import Workers
-from autoguide_core.engine.errors import FitError
+from autoguide_core.engine.errors import RequestError
 from autoguide_core.engine.stepping.draws import Draw
 
 
@@ -28,7 +28,7 @@ def smaller_minibatches(workers: Workers) -> Iterator[None]:
     plates choose their indices is wrapped for the time being.
 
     Raises:
-        FitError: From within, if a minibatch cannot be divided.
+        RequestError: From within, if a minibatch cannot be divided.
     """
     original = SubsampleMessenger._subsample
 
@@ -36,7 +36,7 @@ def smaller_minibatches(workers: Workers) -> Iterator[None]:
         name: str, size: int | None = None, subsample_size: int | None = None, *rest: Any
     ) -> Any:
         if size is not None and subsample_size is not None and 0 < subsample_size < size:
-            subsample_size = _share(name, subsample_size, workers.count)
+            subsample_size = _share(name, subsample_size, workers)
         return original(name, size, subsample_size, *rest)
 
     SubsampleMessenger._subsample = staticmethod(choose)
@@ -46,13 +46,15 @@ def smaller_minibatches(workers: Workers) -> Iterator[None]:
         SubsampleMessenger._subsample = staticmethod(original)
 
 
-def _share(plate: str, minibatch: int, count: int) -> int:
-    share, rest = divmod(minibatch, count)
+def _share(plate: str, minibatch: int, workers: Workers) -> int:
+    share, rest = divmod(minibatch, workers.count)
     if rest:
-        nearest = f"{minibatch - rest} or {minibatch - rest + count}" if share else str(count)
-        raise FitError(
+        more = minibatch - rest + workers.count
+        nearest = f"{minibatch - rest} or {more}" if share else str(more)
+        raise workers.refusal(
             f"the minibatch of {minibatch} of plate {plate!r} cannot be shared out equally among "
-            f"{count} processes; make it {nearest}, or take another number of processes"
+            f"{workers.count} processes",
+            f"make it {nearest}, or take another number of processes",
         )
     return share
 
@@ -66,7 +68,7 @@ class Shares:
         workers: The processes.
 
     Raises:
-        FitError: If one is not a part of the other, or nothing is smaller in it.
+        RequestError: If one is not a part of the other, or nothing is smaller in it.
     """
 
     def __init__(self, whole: Sequence[Draw], share: Sequence[Draw], workers: Workers) -> None:
@@ -75,9 +77,9 @@ class Shares:
         self._axes = [_axis(*pair, workers) for pair in zip(whole, share, strict=True)]
         self._workers = workers
         if all(axis is None for axis in self._axes):
-            raise FitError(
-                f"{workers.count} processes share out the minibatches of a model, and this one "
-                "draws none: write a plate with a minibatch, or fit in one process"
+            raise workers.refusal(
+                f"{workers.count} processes share out minibatches, and the model draws none",
+                "write a plate with a minibatch, or fit in one process",
             )
 
     def of(self, noise: Sequence[Tensor]) -> list[Tensor]:
@@ -106,15 +108,9 @@ def _axis(whole: Draw, share: Draw, workers: Workers) -> int | None:
     if any(pairs[i][0] != pairs[i][1] * workers.count for i in axes):
         raise _unlike(workers)
     if len(axes) > 1:
-        raise FitError(
-            f"the minibatches cannot be shared out among {workers.count} processes, since a draw "
-            "runs over two of them; leave one of the two plates whole, or fit in one process"
-        )
+        raise workers.cannot_share("a draw runs over two of them")
     return axes[0] if axes else None
 
 
-def _unlike(workers: Workers) -> FitError:
-    return FitError(
-        f"the minibatches cannot be shared out among {workers.count} processes, since what the "
-        "model draws does not follow their size; fit in one process"
-    )
+def _unlike(workers: Workers) -> RequestError:
+    return workers.cannot_share("what the model draws does not follow their size")

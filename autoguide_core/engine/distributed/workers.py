@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from autoguide_core.engine.errors import FitError
+from autoguide_core.engine.errors import RequestError
 
 
 class WorkerLost(SystemExit):
@@ -63,14 +63,24 @@ class Workers:
             value: The value, which can be pickled.
 
         Raises:
-            FitError: In all processes, if they have not.
+            RequestError: In all processes, if they have not.
         """
         values = self._gather(value)
         if any(one != values[0] for one in values):
-            raise FitError(
-                f"the {self.count} processes differ in {what}; give each the same model, data, "
-                "settings and checkpoint, in a folder that all of them see"
+            raise self.refusal(
+                f"the {self.count} processes differ in {what}",
+                "give each the same model, data, settings and checkpoint, in a folder that all see",
             )
+
+    def refusal(self, message: str, remedy: str = "fit in one process") -> RequestError:
+        """The error to raise where several processes cannot make a fit."""
+        return RequestError("processes", message, remedy)
+
+    def cannot_share(self, reason: str) -> RequestError:
+        """The error to raise where minibatches cannot be cut into shares."""
+        return self.refusal(
+            f"the minibatches cannot be shared out among {self.count} processes: {reason}"
+        )
 
     def _gather(self, value: Any) -> list[Any]:
         values: list[Any] = [None] * self.count

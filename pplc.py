@@ -11,7 +11,7 @@ notebook, specs and fits show themselves. Importing this module does not import 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from compiler.pipeline import Compilation
     from compiler.run import Fit
 
-__all__ = ["Spec", "SpecError", "load", "loads"]
+__all__ = ["Spec", "SpecError", "fit_many", "load", "loads"]
 
 
 def load(path: str | Path) -> Spec:
@@ -50,6 +50,30 @@ def loads(text: str, name: str = "<spec>") -> Spec:
     from compiler.pipeline import compile_text
 
     return Spec(compile_text(text, name))
+
+
+def fit_many(
+    spec: Spec, data_sets: Sequence[Any], *, progress: bool = True, **options: Any
+) -> list[Fit]:
+    """Fit one spec to several sets of data of the same sizes, all by the same compiled steps.
+
+    Args:
+        spec: The spec.
+        data_sets: The data of each fit, as `Spec.fit` takes them.
+        progress: Whether to show a progress bar.
+        **options: Those of `Spec.fit`, the same for all, without `checkpoint` and `restarts`.
+
+    Returns:
+        The fits, in the order of the data; each is that of `spec.fit`, but for rounding.
+
+    Raises:
+        SpecError: If some data, an option, or one of the fits is at fault; it says which.
+    """
+    from compiler.run import fit_data_sets
+
+    return fit_data_sets(
+        spec.program, data_sets, diagnostics=spec._diagnostics(), progress=progress, **options
+    )
 
 
 class Spec:
@@ -115,7 +139,8 @@ class Spec:
             data: A dict, a pandas DataFrame, an xarray Dataset, a file's path, or several.
             progress: Whether to show a progress bar.
             **options: `guide`, `seed`, `steps`, `draws`, `device`, `dtype`, `sizes`, `mapping`,
-                `reweight`, `log_likelihood`, `allow_callables`, or any setting of a `fit` block.
+                `reweight`, `log_likelihood`, `allow_callables`, `checkpoint`, `restarts`, or any
+                setting of a `fit` block.
 
         Returns:
             The fit, with `summary()`, `idata`, `elbo`, `khat`, `verdict` and `save(folder)`.

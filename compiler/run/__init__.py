@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from compiler.run.fit import compile_and_fit
-    from compiler.run.fitting import fit_program
+    from compiler.run.fitting import fit_data_sets, fit_program
     from compiler.run.result import Fit
     from compiler.run.show import show_fit
 
-__all__ = ["Fit", "compile_and_fit", "fit_program", "show_fit"]
+__all__ = ["Fit", "compile_and_fit", "fit_data_sets", "fit_program", "show_fit"]
 
 _HOMES = {
     "Fit": "result",
     "compile_and_fit": "fit",
+    "fit_data_sets": "fitting",
     "fit_program": "fitting",
     "show_fit": "show",
 }

@@ -82,8 +82,8 @@ def test_a_fit_tells_itself_in_a_few_lines(fit):
 
 
 def test_large_data_are_replicated_for_fewer_draws(monkeypatch):
-    monkeypatch.setattr("compiler.run.fitting._MOST_REPLICATED_NUMBERS", 40)
-    monkeypatch.setattr("compiler.run.fitting._LEAST_REPLICATES", 1)
+    monkeypatch.setattr("compiler.run.job._MOST_REPLICATED_NUMBERS", 40)
+    monkeypatch.setattr("compiler.run.job._LEAST_REPLICATES", 1)
     fit = pplc.loads(EIGHT_SCHOOLS).fit(SCHOOLS, **QUICK)
     assert fit.idata.posterior_predictive["y"].shape == (1, 10, 4)
     assert fit.idata.posterior["theta"].shape == (1, 50, 4)

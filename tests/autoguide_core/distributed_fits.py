@@ -21,7 +21,7 @@ from torch import Tensor
 from autoguide_core import AutoNormal, FitError, FitResult, FitSettings, fit
 
 ROWS = 600
-LONG = 1500
+LONG = 600
 
 
 def data() -> tuple[Tensor, Tensor]:

@@ -29,6 +29,7 @@ from autoguide_core.engine.stepping.supply import discover, seed_generators
 from autoguide_core.engine.structure import inspect, parameters
 
 ROOT = Path(__file__).parents[2]
+processes = pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds workers in /proc")
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +55,6 @@ def launched(count: int, *words: str | Path) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,
     )
     with process:
         try:
@@ -64,8 +64,11 @@ def launched(count: int, *words: str | Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def kill(process: subprocess.Popen[str]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    """Kill all: `torchrun`, and its workers, which are in sessions of their own."""
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+        listing = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        for pid in (process.pid, *map(int, listing.read_text().split())):
+            os.kill(pid, signal.SIGKILL)
 
 
 def written(process: subprocess.Popen[str], code: int = 0) -> str:
@@ -131,6 +134,7 @@ def test_the_mean_over_shares_is_the_gradient_of_the_whole(
     assert torch.allclose(torch.stack(shares).mean(0), expected, rtol=1e-11, atol=1e-9)
 
 
+@processes
 @pytest.mark.slow
 def test_two_processes_make_the_fit_of_one(tmp_path: Path) -> None:
     with launched(2, fits.__file__, tmp_path, "together") as process:
@@ -148,13 +152,13 @@ def test_two_processes_make_the_fit_of_one(tmp_path: Path) -> None:
     assert "runs over two of them" in refused["crossed"]
 
 
+@processes
 @pytest.mark.slow
 def test_a_killed_fit_goes_on_in_another_number_of_processes(tmp_path: Path) -> None:
     path = tmp_path / "fit.pt"
     with launched(2, fits.__file__, tmp_path, "resumed") as first:
         while first.poll() is None and not path.exists():
             time.sleep(0.02)
-        time.sleep(0.1)
         kill(first)
     done = torch.load(path, weights_only=True)["done"]
     assert 0 < done < fits.LONG
@@ -189,6 +193,7 @@ compile_and_fit_main()
 """
 
 
+@processes
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "steps", "told"),

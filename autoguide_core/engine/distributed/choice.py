@@ -14,7 +14,7 @@ from autoguide_core.engine.distributed.runner import (
     PendingDistributed,
     SharedWork,
 )
-from autoguide_core.engine.distributed.sharing import Shares, smaller_minibatches
+from autoguide_core.engine.distributed.sharing import Shares, check_sizes, smaller_minibatches
 from autoguide_core.engine.distributed.workers import Workers
 from autoguide_core.engine.stepping.choice import Choice
 from autoguide_core.engine.stepping.eager import PlainRunner
@@ -46,8 +46,9 @@ def share_out(choice: Choice, workers: Workers) -> Choice:
         raise workers.cannot_share(choice.scattered)
     workers.agree_on("what they fit", [repr(step.draws), [list(p.shape) for p in step.leaves]])
     rule = Handover()
-    with smaller_minibatches(workers):
+    with smaller_minibatches(workers) as minibatches:
         draws = discover(lambda: step.gradient(step.estimator.start()))
+    check_sizes(minibatches, workers)
     work = SharedWork(
         step=step,
         own={

@@ -8,7 +8,7 @@ processes is the whole, for everything that is a sum over the minibatch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,42 +21,55 @@ from autoguide_core.engine.stepping.draws import Draw
 
 
 @contextmanager
-def smaller_minibatches(workers: Workers) -> Iterator[None]:
+def smaller_minibatches(workers: Workers) -> Iterator[dict[str, int]]:
     """While inside, plates that draw a minibatch draw one process's share of it.
 
     Pyro has no handler that could change how many entries a plate draws, so the function in which
     plates choose their indices is wrapped for the time being.
 
-    Raises:
-        RequestError: From within, if a minibatch cannot be divided.
+    Yields:
+        The size of the whole minibatch of each plate that was met, by the plate's name.
     """
     original = SubsampleMessenger._subsample
+    met: dict[str, int] = {}
 
     def choose(
         name: str, size: int | None = None, subsample_size: int | None = None, *rest: Any
     ) -> Any:
         if size is not None and subsample_size is not None and 0 < subsample_size < size:
-            subsample_size = _share(name, subsample_size, workers)
+            met[name] = subsample_size
+            subsample_size = max(1, subsample_size // workers.count)
         return original(name, size, subsample_size, *rest)
 
     SubsampleMessenger._subsample = staticmethod(choose)
     try:
-        yield
+        yield met
     finally:
         SubsampleMessenger._subsample = staticmethod(original)
 
 
-def _share(plate: str, minibatch: int, workers: Workers) -> int:
-    share, rest = divmod(minibatch, workers.count)
-    if rest:
-        more = minibatch - rest + workers.count
-        nearest = f"{minibatch - rest} or {more}" if share else str(more)
+def check_sizes(minibatches: Mapping[str, int], workers: Workers) -> None:
+    """See that there are minibatches, and that they can be divided.
+
+    Raises:
+        RequestError: If not.
+    """
+    count = workers.count
+    if not minibatches:
         raise workers.refusal(
-            f"the minibatch of {minibatch} of plate {plate!r} cannot be shared out equally among "
-            f"{workers.count} processes",
-            f"make it {nearest}, or take another number of processes",
+            f"{count} processes share out minibatches, and the model draws none",
+            "write a plate with a minibatch, or fit in one process",
         )
-    return share
+    for plate, size in minibatches.items():
+        share, rest = divmod(size, count)
+        if rest:
+            more = (share + 1) * count
+            raise workers.refusal(
+                f"the minibatch of {size} of plate {plate!r} cannot be shared out equally among "
+                f"{count} processes",
+                f"make it {f'{share * count} or {more}' if share else more}, or take another "
+                "number of processes",
+            )
 
 
 class Shares:
@@ -68,7 +81,7 @@ class Shares:
         workers: The processes.
 
     Raises:
-        RequestError: If one is not a part of the other, or nothing is smaller in it.
+        RequestError: If one is not a part of the other.
     """
 
     def __init__(self, whole: Sequence[Draw], share: Sequence[Draw], workers: Workers) -> None:
@@ -76,11 +89,6 @@ class Shares:
             raise _unlike(workers)
         self._axes = [_axis(*pair, workers) for pair in zip(whole, share, strict=True)]
         self._workers = workers
-        if all(axis is None for axis in self._axes):
-            raise workers.refusal(
-                f"{workers.count} processes share out minibatches, and the model draws none",
-                "write a plate with a minibatch, or fit in one process",
-            )
 
     def of(self, noise: Sequence[Tensor]) -> list[Tensor]:
         """The share of this process.

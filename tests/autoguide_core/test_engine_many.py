@@ -11,10 +11,12 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
+from pyro import poutine
 from torch import Tensor
 
 from autoguide_core import (
     AutoIAFNormal,
+    AutoLowRankMultivariateNormal,
     AutoMultivariateNormal,
     AutoNormal,
     AutoNormalMessenger,
@@ -74,6 +76,22 @@ def walled(limit: Tensor) -> None:
     pyro.factor("push", 5.0 * x + torch.where(x > limit, torch.nan, 0.0))
 
 
+def clustered(y: Tensor) -> None:
+    loc = pyro.sample("loc", dist.Normal(torch.zeros(2), 20.0).to_event(1))
+    weights = pyro.sample("weights", dist.Dirichlet(torch.ones(2)))
+    with pyro.plate("data", 8):
+        k = pyro.sample("k", dist.Categorical(weights), infer={"enumerate": "parallel"})
+        pyro.sample("y", dist.Normal(loc[k], 5.0), obs=y)
+
+
+PAIRS: dict[str, tuple[Callable[[Tensor], None], Callable[..., Any], int]] = {
+    "normal": (schools, AutoNormal, 1),
+    "minibatches, two particles": (minibatched, AutoNormal, 2),
+    "strided writes": (schools, AutoLowRankMultivariateNormal, 1),
+    "enumerated": (clustered, lambda m, **o: AutoNormal(poutine.block(m, hide=["k"]), **o), 1),
+}
+
+
 def assert_same(found: FitResult, expected: FitResult) -> None:
     np.testing.assert_allclose(found.elbo, expected.elbo, rtol=1e-9, atol=1e-9)
     values = expected.parameter_values()
@@ -84,18 +102,16 @@ def assert_same(found: FitResult, expected: FitResult) -> None:
     assert (found.settings, found.steps) == (expected.settings, expected.steps)
 
 
-@pytest.mark.parametrize("model", [schools, minibatched])
-@pytest.mark.parametrize("particles", [1, 2])
-def test_each_restart_is_the_fit_with_its_seed(
-    model: Callable[[Tensor], None], particles: int
-) -> None:
+@pytest.mark.parametrize("pair", PAIRS)
+def test_each_restart_is_the_fit_with_its_seed(pair: str) -> None:
+    model, make_guide, particles = PAIRS[pair]
     settings = replace(SETTINGS, particles=particles)
-    guide = AutoNormal(model, init_loc_fn=init_to_uniform)
+    guide = make_guide(model, init_loc_fn=init_to_uniform)
     many = fit_many(model, guide, (Y,), restarts=3, settings=settings)
     assert many.notes == ()
     assert guide.prototype_trace is None  # the guide that was given is as it was
     for restart, found in enumerate(many.results):
-        alone = AutoNormal(model, init_loc_fn=init_to_uniform)
+        alone = make_guide(model, init_loc_fn=init_to_uniform)
         own = replace(settings, seed=settings.seed + restart)
         assert_same(found, fit(model, alone, (Y,), settings=own))
 
@@ -273,7 +289,7 @@ def test_fits_that_cannot_be_made_at_once_are_made_in_turn() -> None:
         AutoNormal(schools),
         (Y,),
         restarts=2,
-        settings=replace(SETTINGS, engine="eager"),
+        settings=replace(SETTINGS, engine="eager", steps=20),
         progress=lambda made: phases.add(made.phase),
     )
     assert in_turn(eager) == "engine 'eager' makes them so"

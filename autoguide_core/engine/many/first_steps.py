@@ -15,7 +15,7 @@ from autoguide_core.engine.estimators import Untraceable, make_estimator
 from autoguide_core.engine.many.feed import Feed
 from autoguide_core.engine.many.graph import ALIVE, Single, record_single
 from autoguide_core.engine.many.member import Member
-from autoguide_core.engine.stepping.draws import SEED, Draw
+from autoguide_core.engine.stepping.draws import SEED
 from autoguide_core.engine.stepping.loop import Plan
 from autoguide_core.engine.stepping.noise import NoiseSource
 from autoguide_core.engine.stepping.parameters import obstacle_to_packing, packed
@@ -26,6 +26,8 @@ from autoguide_core.engine.structure import Model, parameters
 
 _AGREEMENT = {torch.float64: 1e-7, torch.float32: 2e-3}
 """How near the graph of many comes to each fit's own step, relative to the greatest entry."""
+
+_UNLIKE = "they differ in their sites or parameters"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def first_step(
     plan: Plan,
     particles: int,
     data: Sequence[Tensor],
-    draws: tuple[Draw, ...] | None = None,
+    like: FirstStep | None = None,
 ) -> FirstStep:
     """Make the first step of a fit, which changes nothing.
 
@@ -67,16 +69,20 @@ def first_step(
         plan: Its optimizer and its schedule.
         particles: Draws from the guide per estimate.
         data: The tensors that become inputs of the graph.
-        draws: What a step of the first fit draws; None for the first, which alone is recorded.
+        like: The first fit's; None for the first itself, which alone is recorded.
 
     Raises:
-        Untraceable: If there can be no graph of a step, or it draws something else.
+        Untraceable: If there can be no graph of a step, or the fits are too different for one.
     """
     assert member.structure is not None
     if member.structure.enumerated and isinstance(poutine.unwrap(member.guide), Messenger):
         raise Untraceable("a guide that is a messenger cannot enumerate sites")
     with member.surroundings(), pyro.validation_enabled(False):
         watched = parameters()
+        if like is not None:  # a guide that was set up twice may tell of them in another order
+            if watched.keys() != like.leaves.keys():
+                raise Untraceable(_UNLIKE)
+            watched = {name: watched[name] for name in like.leaves}
         leaves = tuple(watched.values())
         if not leaves:
             raise Untraceable("there is no parameter to fit")
@@ -87,16 +93,17 @@ def first_step(
         estimator, notes = make_estimator(member.structure, *fed, (), {}, particles=particles)
         with packed(leaves) as theta:
             step = Step(estimator, plan.optimiser, leaves)
-            is_first = draws is None
-            if draws is None:
+            if like is None:
                 draws = discover(lambda: step.gradient(estimator.start()))
+            else:
+                draws = like.step.draws
             if SEED in draws:
                 raise Untraceable("a draw of the model needs torch's own generator")
             step = replace(step, draws=draws)
             state, row = step.start(theta), plan.rows(0, 1)[0].to(theta)
             noise = [d[0] for d in NoiseSource(draws, member.seed, theta.device).block(0, 1)]
             new, elbo = step(state, noise, row)
-            single = record_single(step, feed, data, state, noise, row) if is_first else None
+            single = record_single(step, feed, data, state, noise, row) if like is None else None
             before, after = copied(state), {n: value.detach().clone() for n, value in new.items()}
     return FirstStep(watched, step, before, after, elbo.detach(), single, notes)
 
@@ -110,7 +117,7 @@ def check_alike(members: Sequence[Member], firsts: Sequence[FirstStep]) -> None:
     structures = [member.structure for member in members]
     forms = [_form(one) for one in firsts]
     if structures.count(structures[0]) < len(members) or forms.count(forms[0]) < len(members):
-        raise Untraceable("they differ in their sites or parameters")
+        raise Untraceable(_UNLIKE)
 
 
 def check_agreement(

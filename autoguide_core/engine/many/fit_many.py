@@ -16,7 +16,7 @@ from torch import Tensor
 
 from autoguide_core.engine.curvature.folding import is_joint_normal, is_laplace, only_part
 from autoguide_core.engine.distributed import Workers
-from autoguide_core.engine.errors import FitError
+from autoguide_core.engine.errors import FitError, RequestError
 from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.fit import fit
 from autoguide_core.engine.many.data import DataSet, differing
@@ -193,6 +193,8 @@ def _one_by_one(
             result = fit(
                 model, member.guide, member.args, member.kwargs, settings=own, progress=report
             )
+        except RequestError:  # all have asked for it
+            raise
         except FitError as error:
             result = _failed(member, error, settings)
         results.append(result)
@@ -228,6 +230,7 @@ def _result(member: Member, run: Run, settings: FitSettings, seconds: float) -> 
             "pyro": pyro.__version__,
         },
         engine=run.engine,
+        engine_reason=run.engine_reason,
         notes=run.notes,
         store=member.store,
     )

@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
 from autoguide_core.engine.many.feed import Feed
+from autoguide_core.engine.many.rules import replace_operations
 from autoguide_core.engine.stepping.capture import capture
 from autoguide_core.engine.stepping.draws import Draw
 from autoguide_core.engine.stepping.step import State, Step
@@ -80,10 +80,7 @@ def record_single(
         **{f"data_{place}": tensor for place, tensor in enumerate(data)},
     }
     graph = capture(whole, inputs, step.leaves, "theta")
-    for operation, meaning in _MEANINGS.items():
-        for node in graph.graph.find_nodes(op="call_function", target=operation):
-            node.target = meaning
-    graph.recompile()
+    replace_operations(graph)
     return Single(graph, names, step.draws)
 
 
@@ -170,34 +167,6 @@ def _without_loops() -> Iterator[None]:
         yield
     finally:
         functorch._set_vmap_fallback_enabled(before)
-
-
-def _copy(target: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
-    return source.to(target).expand(target.shape)
-
-
-def _slice_scatter(
-    whole: Tensor,
-    part: Tensor,
-    dim: int = 0,
-    start: int | None = None,
-    end: int | None = None,
-    step: int = 1,
-) -> Tensor:
-    size = whole.shape[dim]
-    first, last, _ = slice(start, end).indices(size)
-    if step != 1:
-        return torch.slice_scatter(whole, part, dim, start, end, step)
-    after = size - max(first, last)
-    pieces = [whole.narrow(dim, 0, first), part, whole.narrow(dim, size - after, after)]
-    return torch.cat([piece for piece in pieces if piece.shape[dim]], dim)
-
-
-_MEANINGS: dict[Any, Any] = {
-    torch.ops.aten.copy.default: _copy,
-    torch.ops.aten.slice_scatter.default: _slice_scatter,
-}
-"""Operations that vmap has no rule or a slow one for, in terms of others."""
 
 
 def _beside(alive: Tensor, value: Tensor) -> Tensor:

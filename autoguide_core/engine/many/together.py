@@ -40,6 +40,8 @@ from autoguide_core.engine.stepping.supply import supplied
 from autoguide_core.engine.structure import Model
 
 _PHASE = "variational"
+_MANY_STEPS = 1_000_000
+"""Steps that are worth a graph, since that of many is there anyway."""
 
 
 def fit_together(
@@ -71,24 +73,28 @@ def fit_together(
     plan = Plan(rule, settings.schedule, settings.steps, settings.seed)
     lifted = [values[0] for values in data]
     first = first_step(model, members[0], plan, settings.particles, lifted)
-    draws = first.step.draws
     firsts = [first]
     for member in members[1:]:
-        firsts.append(first_step(model, member, plan, settings.particles, lifted, draws))
+        firsts.append(first_step(model, member, plan, settings.particles, lifted, first))
     check_alike(members, firsts)
-    notes = list(first.notes)
     state = start_of_many([first.state for first in firsts], first.elbo.dtype)
     theta = state["theta"]
-    source = NoiseOfMany(draws, [member.seed for member in members], theta.device)
+    source = NoiseOfMany(first.step.draws, [member.seed for member in members], theta.device)
+    obstacles: list[str] = []
     varying = [torch.stack(list(values)) for values in data]
-    stepper = _stepper(plan, firsts, state, source, varying, settings, notes)
+    stepper = _stepper(plan, firsts, state, source, varying, settings, obstacles)
     drifts = [_drift(first, theta[place], settings) for place, first in enumerate(firsts)]
     run = ManySteps(state, np.full((settings.steps, len(members)), np.nan), drifts)
     with contextlib.closing(stepper):
         run_many(plan, stepper, source, run, lambda run: _tell(run, settings, report))
     return [
-        _outcome(model, member, first, run, place, settings, notes)
-        for place, (member, first) in enumerate(zip(members, firsts, strict=True))
+        replace(
+            _outcome(model, member, one, run, place, settings),
+            notes=(*first.notes, *obstacles),
+            engine=run.engine,
+            engine_reason="; ".join(obstacles),
+        )
+        for place, (member, one) in enumerate(zip(members, firsts, strict=True))
     ]
 
 
@@ -99,7 +105,7 @@ def _stepper(
     source: NoiseOfMany,
     varying: Sequence[Tensor],
     settings: FitSettings,
-    notes: list[str],
+    obstacles: list[str],
 ) -> Stepper:
     """What makes the steps of all: their graph, and in time its compiled form."""
     first = firsts[0]
@@ -111,9 +117,10 @@ def _stepper(
     )
     check_agreement(graph, state, noise, row, firsts)
     step = replace(first.step, draws=graph.draws)
-    choice = Choice(step, state, row, f"{len(firsts)} fits", notes=notes, _recorded=graph)
+    choice = Choice(step, state, row, f"{len(firsts)} fits", obstacles=obstacles, _recorded=graph)
     is_auto = settings.engine == "auto"
-    runner = choice.named("graph" if is_auto else settings.engine)
+    # There is always a graph, so nothing slower is taken.
+    runner = choice.at_once(_MANY_STEPS) if is_auto else choice.named(settings.engine)
     return Stepper(choice, runner, (), particles=settings.particles, may_change=is_auto)
 
 
@@ -136,7 +143,6 @@ def _outcome(
     run: ManySteps,
     place: int,
     settings: FitSettings,
-    notes: Sequence[str],
 ) -> Run:
     """How one fit went; its parameters are put where they came to."""
     elbo = run.elbo[:, place].copy()
@@ -151,7 +157,7 @@ def _outcome(
         put_values(arrived[place], leaves)
         drift = None if settings.optimizer == "SGD" else run.drifts[place]
         verdict = judge(elbo, settings.tolerance, drift, settings.steps)
-    return Run(elbo, verdict, "adam", tuple(notes), engine=run.engine)
+    return Run(elbo, verdict, "adam")
 
 
 def _explained(model: Model, member: Member, first: FirstStep, at: int) -> FitError:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _TIMEOUT = timedelta(minutes=10)
 """How long a process waits for another before it takes it for lost."""
 
+
 @dataclass(frozen=True)
 class Processes:
     """The processes that run this command.

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from autoguide_core.engine.optimisers import OPTIMISERS, SCHEDULES, make_optimiser
 
-ENGINES = ("auto", "native", "graph", "eager")
+ENGINES = ("auto", "native", "cuda", "graph", "eager")
 METHODS = ("auto", "adam", "curvature")
 
 
@@ -33,11 +33,11 @@ class FitSettings:
         tolerance: The rise of the ELBO, in nats per 1,000 steps, that still counts as flat; the
             ELBO's own Monte Carlo error is allowed for on top of it.
         engine: What makes the steps of method ``adam``. ``native``: compiled code; ``graph``: the
-            operations of one step, recorded once and run by torch; ``eager``: Python at each
-            step; ``auto``: the fastest there is, without waiting for it. The numbers are the same
-            but for rounding, which under ``auto`` can depend on when the compiler was done. All
-            but ``eager`` run the model's Python once only: a model whose Python does another
-            thing at each call (counts its calls, say) needs ``eager``.
+            operations of one step, recorded once and run by torch; ``cuda``: the same, replayed by
+            a GPU; ``eager``: Python at each step; ``auto``: the fastest there is, without waiting
+            for it. The numbers are the same but for rounding, which under ``auto`` can depend on
+            when the compiler was done. All but ``eager`` run the model's Python once only: a model
+            whose Python does another thing at each call (counts its calls, say) needs ``eager``.
         analytic_kl: Whether the divergence of a site's guide from its prior is taken in closed
             form where there is one, in steps of method ``adam``.
 

@@ -86,8 +86,8 @@ def _sizes(
 @click.option(
     "--engine",
     type=click.Choice(SETTINGS["engine"].choices),
-    help="What makes the steps: compiled code (native), torch (graph), Python (eager), or the "
-    "fastest there is (auto).",
+    help="What makes the steps: compiled code (native), a GPU's recording (cuda), torch (graph), "
+    "Python (eager), or the fastest there is (auto).",
 )
 @click.option(
     "--analytic-kl/--no-analytic-kl",

@@ -148,8 +148,9 @@ _SETTINGS = (
         "choice",
         "auto",
         "What makes the steps: `native`: compiled code; `graph`: the recorded operations, run by "
-        "torch; `eager`: Python at each step; `auto`: the fastest there is.",
-        choices=("auto", "native", "graph", "eager"),
+        "torch; `cuda`: the same, replayed by a GPU; `eager`: Python at each step; `auto`: the "
+        "fastest there is.",
+        choices=("auto", "native", "cuda", "graph", "eager"),
     ),
     Option(
         "analytic_kl",

@@ -228,7 +228,7 @@ def test_a_gpu_that_is_waited_for_is_told_and_does_no_harm() -> None:
         assert any("cannot be a CUDA graph" in note for note in found.notes)
         assert torch.cuda.get_sync_debug_mode() == 0
         assert torch.randn(3).isfinite().all()  # torch's own generator draws on
-        again = fit(schools, AutoNormal(schools), settings=settings)
+        again = fit(schools, AutoNormal(schools), settings=replace(settings, engine="cuda"))
     assert again.engine == "cuda"
     assert not again.notes
 

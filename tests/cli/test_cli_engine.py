@@ -102,6 +102,8 @@ def test_an_engine_that_is_not_to_be_had_is_told(
     assert "error PPL081: engine 'native' cannot be used: native code is switched" in result.stderr
     assert "help: engine 'auto' takes the next best" in result.stderr
     assert not (files / "coin-fit").exists()
+    on_cpu = run("fit", "coin.ppl", "--data", "data.json", "--engine", "cuda")
+    assert "engine 'cuda' cannot be used: the parameters are not on a GPU" in on_cpu.stderr
 
 
 def test_settings_of_the_engine_may_stand_in_the_spec(files: Path) -> None:
@@ -214,8 +216,8 @@ def test_restarts_and_a_checkpoint_exclude_each_other(files: Path) -> None:
 
 def test_help_tells_what_the_options_are_for() -> None:
     words = " ".join(run("fit", "--help").stdout.split())
-    assert "compiled code (native), torch (graph), Python (eager), or the fastest" in words
+    assert "compiled code (native), a GPU's recording (cuda), torch (graph), Python" in words
     assert "if the file is there, go on from it, to the same numbers" in words
     result = run("fit", "coin.ppl", "--engine", "fast")
     assert result.exit_code == 2
-    assert "'fast' is not one of 'auto', 'native', 'graph', 'eager'" in result.stderr
+    assert "'fast' is not one of 'auto', 'native', 'cuda', 'graph', 'eager'" in result.stderr

@@ -531,7 +531,7 @@ def test_pyro_wants_one_scale_for_all_enumerated_sums():
                 k = pyro.sample(name, dist.Bernoulli(0.3), infer={"enumerate": "parallel"})
                 pyro.sample(f"{name}_y", dist.Normal(k, 1.0), obs=torch.zeros(2))
 
-    with pytest.raises(ValueError, match="share a common poutine.scale"):
+    with pytest.raises(ValueError, match="share a common"):
         TraceEnum_ELBO(max_plate_nesting=1).loss(model, lambda: None)
 
 

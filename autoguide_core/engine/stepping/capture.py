@@ -9,8 +9,9 @@ from typing import Any
 import pyro
 import torch
 from torch import Tensor
-from torch.fx import GraphModule
-from torch.fx.passes.dialect.common.cse_pass import CSEPass
+from torch.fx import GraphModule, Node
+from torch.fx.graph import CodeGen
+from torch.fx.passes.dialect.common.cse_pass import CSEPass, get_CSE_banned_ops
 
 from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.stepping.constants import fold_constants, index_by_numbers
@@ -49,21 +50,66 @@ def capture(
             _read_from(recorded, leaves, list(inputs).index(theta))
             _drop_detach(recorded)
             with torch.no_grad():
-                pure = torch.func.functionalize(recorded, remove="mutations")
-                graph: GraphModule = record(pure, *values, decompositions=decompositions())
+                graph = _pure(recorded, values)
                 fold_constants(graph, values)
                 index_by_numbers(graph)
     except Untraceable:
         raise
     except Exception as error:  # whatever it is, Python can make the steps
         raise Untraceable(_reason(error)) from error
-    graph = CSEPass()(graph).graph_module
+    graph = CSEPass(banned_ops=get_CSE_banned_ops())(graph).graph_module
     for node, name in zip(graph.graph.find_nodes(op="placeholder"), inputs, strict=True):
         node.name = node.target = name
     graph.graph.eliminate_dead_code()
     graph.graph.lint()
     graph.recompile()
     return graph
+
+
+def _pure(recorded: GraphModule, values: Sequence[Tensor]) -> GraphModule:
+    """The graph in plain operations, none of them in place.
+
+    Writing into what is made from constants alone is told otherwise only if the constants are
+    arguments, too; they are so in between.
+    """
+    constants = _lift_constants(recorded)
+    inputs = [*values, *constants]
+    pure = torch.func.functionalize(recorded, remove="mutations")
+    graph = record(pure, *inputs, decompositions=decompositions())
+    if any(_is_in_place(node) for node in graph.graph.nodes):
+        # The rules for some operations are in place again.
+        pure = torch.func.functionalize(graph, remove="mutations")
+        graph = record(pure, *inputs, decompositions=decompositions())
+    graph.graph.set_codegen(CodeGen())
+    lifted = graph.graph.find_nodes(op="placeholder")[len(values) :]
+    for place, (node, constant) in enumerate(zip(lifted, constants, strict=True)):
+        name = f"_given_{place}"
+        setattr(graph, name, constant)
+        node.op, node.target = "get_attr", name
+    graph.recompile()
+    return graph
+
+
+def _lift_constants(graph: GraphModule) -> list[Tensor]:
+    """Make arguments of a graph's attributes, in place; the attributes in their order."""
+    nodes = graph.graph.find_nodes(op="get_attr")
+    constants = {node.target: getattr(graph, node.target) for node in nodes}
+    last = graph.graph.find_nodes(op="placeholder")[-1]
+    for name in constants:
+        with graph.graph.inserting_after(last):
+            last = argument = graph.graph.placeholder(f"lifted_{name}")
+        for node in nodes:
+            if node.target == name:
+                node.replace_all_uses_with(argument)
+                graph.graph.erase_node(node)
+    graph.graph.set_codegen(CodeGen())
+    graph.recompile()
+    return list(constants.values())
+
+
+def _is_in_place(node: Node) -> bool:
+    schema = getattr(node.target, "_schema", None)
+    return schema is not None and schema.is_mutable
 
 
 def _reading(function: Function, variable: Sequence[Tensor]) -> Function:

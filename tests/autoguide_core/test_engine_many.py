@@ -32,7 +32,6 @@ from autoguide_core import (
 from autoguide_core.engine.many.starts import restarts_of
 from autoguide_core.engine.stepping import choice
 from autoguide_core.engine.stepping.graph import GraphRunner
-from autoguide_core.engine.structure import parameters
 
 Y = torch.tensor([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0], dtype=torch.float64)
 SCALES = torch.tensor([15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0], dtype=torch.float64)
@@ -119,10 +118,7 @@ def test_each_restart_is_the_fit_with_its_seed(pair: str) -> None:
 def test_restarts_begin_near_a_start_that_is_always_the_same() -> None:
     guide = AutoNormal(schools, init_scale=0.3)
     members = restarts_of(schools, guide, (Y,), {}, count=4, seed=0, jitter=0.5)
-    starts = []
-    for member in members:
-        with member.surroundings():
-            starts.append(parameters())
+    starts = [member.parameters() for member in members]
     for start in starts[1:]:
         for name, value in start.items():
             moved = (value - starts[0][name]).abs().detach()
@@ -194,6 +190,7 @@ def test_a_fit_that_fails_on_its_way_is_on_its_own(engine: str) -> None:
     assert many.results[1].verdict == f"failed: {caught.value}"
     assert f"step {many.results[1].steps + 1}:" in many.results[1].verdict
     assert not many.results[1].converged
+    assert all(np.isfinite(value) for value in many.results[1].parameter_values().values())
     assert np.isnan(many.summary()["final ELBO"][1])
     assert {result.engine for result in many.results} == {engine}
     for place in (0, 2):
@@ -346,3 +343,28 @@ def test_a_messenger_that_was_run_cannot_start_anew() -> None:
     fit(schools, guide, (Y,), settings=replace(SETTINGS, steps=5))
     with pytest.raises(FitError, match="give restarts a new one"):
         fit_many(schools, guide, (Y,), restarts=2, settings=SETTINGS)
+
+
+def test_a_parameter_that_all_fits_would_change_is_refused() -> None:
+    net = torch.nn.Linear(1, 1)
+
+    def model() -> None:
+        slope = pyro.module("net", net)(torch.ones(1))
+        pyro.sample("x", dist.Normal(slope, 1.0).to_event(1))
+
+    with pytest.raises(FitError, match="module outside of the guide") as caught:
+        fit_many(model, AutoNormal(model), restarts=2, settings=SETTINGS)
+    assert caught.value.site == "net$$$weight"
+
+
+def test_an_engine_that_cannot_be_had_is_told_at_once() -> None:
+    def guide(y: Tensor) -> None:
+        rate = pyro.param("rate", torch.tensor(1.0), constraint=dist.constraints.positive)
+        pyro.sample("mu", dist.Normal(0.0, 1.0))
+        pyro.sample("tau", dist.Gamma(2.0, rate))
+        with pyro.plate("schools", 8):
+            pyro.sample("theta", dist.Normal(0.0, 1.0))
+
+    settings = replace(SETTINGS, engine="native", steps=20)
+    with pytest.raises(FitError, match="engine 'native' cannot be used"):
+        fit_many(schools, guide, (Y,), restarts=2, settings=settings)

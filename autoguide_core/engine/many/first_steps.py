@@ -28,6 +28,7 @@ _AGREEMENT = {torch.float64: 1e-7, torch.float32: 2e-3}
 """How near the graph of many comes to each fit's own step, relative to the greatest entry."""
 
 _UNLIKE = "they differ in their sites or parameters"
+_DIFFERENT = "the model or the guide makes other steps for each of them"
 
 
 @dataclass(frozen=True)
@@ -140,15 +141,12 @@ def check_agreement(
     new = dict(zip(graph.state_names, outcome, strict=False))
     for place, first in enumerate(firsts):
         if bool(new[ALIVE][place]) != bool(first.elbo.isfinite()):
-            raise _Different
+            raise Untraceable(_DIFFERENT)
         if not bool(new[ALIVE][place]):
             continue
         for name, expected in first.new.items():
             if not _agree(expected, new[name][place]):
-                raise _Different
-
-
-_Different = Untraceable("the model or the guide makes other steps for each of them")
+                raise Untraceable(_DIFFERENT)
 
 
 def _form(first: FirstStep) -> tuple[list[tuple[str, torch.Size]], dict[str, torch.Size]]:

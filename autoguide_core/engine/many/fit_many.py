@@ -27,7 +27,7 @@ from autoguide_core.engine.many.together import fit_together
 from autoguide_core.engine.progress import Progress, ProgressCallback, Reporter
 from autoguide_core.engine.result import FitResult, Run
 from autoguide_core.engine.settings import FitSettings
-from autoguide_core.engine.structure import Model, parameters
+from autoguide_core.engine.structure import Model
 from autoguide_core.engine.threads import suitable_threads
 
 _DEFAULTS = FitSettings()
@@ -122,7 +122,7 @@ def _fit_all(
     if not able and (error := members[0].error):
         raise error
     chosen = [members[place] for place in able]
-    notes = [_SAME_START] if kind == "restart" and len(chosen) > 1 and _start_alike(chosen) else []
+    notes = _check_starts(chosen, kind)
     try:
         if obstacle := _obstacle(chosen, settings):
             raise Untraceable(obstacle)
@@ -152,13 +152,24 @@ def _fit_all(
     return many
 
 
-def _start_alike(members: Sequence[Member]) -> bool:
-    """Whether the second fit starts where the first does."""
-    starts = []
-    for member in members[:2]:
-        with member.surroundings():
-            starts.append(list(parameters().values()))
-    return all(torch.equal(*pair) for pair in zip(*starts, strict=True))
+def _check_starts(members: Sequence[Member], kind: str) -> list[str]:
+    """Notes on where the fits start.
+
+    Raises:
+        FitError: If they have a parameter in common.
+    """
+    if len(members) == 1:
+        return []
+    first, second = (member.parameters() for member in members[:2])
+    for name, parameter in first.items():
+        if second.get(name) is parameter:
+            raise FitError(
+                f"parameter {name!r} belongs to a module outside of the guide, which all fits "
+                "would change; fit one after the other, each time with a copy of that module",
+                site=name,
+            )
+    alike = first.keys() == second.keys() and all(torch.equal(first[n], second[n]) for n in first)
+    return [_SAME_START] if alike and kind == "restart" else []
 
 
 def _obstacle(members: Sequence[Member], settings: FitSettings) -> str | None:

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import Tensor
+
 from autoguide_core.engine.checks import check_start
 from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.isolation import StoreState, own_randomness, own_store
-from autoguide_core.engine.structure import Model, Structure, inspect
+from autoguide_core.engine.structure import Model, Structure, inspect, parameters
 
 
 @dataclass
@@ -46,6 +48,11 @@ class Member:
                 check_start(model, self.guide, self.args, self.kwargs)
             except FitError as error:
                 self.error = error
+
+    def parameters(self) -> dict[str, Tensor]:
+        """The unconstrained leaf parameters by name."""
+        with self.surroundings():
+            return parameters()
 
     @contextlib.contextmanager
     def surroundings(self) -> Iterator[None]:

@@ -34,7 +34,8 @@ class Many:
         results: The fits, in the order of restarts or data sets. One that failed is not
             converged, and its verdict begins with ``failed``.
         kind: ``restart`` or ``data set``.
-        seconds: Wall-clock time of all together.
+        seconds: Wall-clock time of all together, which is also that of each if they were made at
+            once.
         notes: Things worth knowing, such as why they were fitted one after the other.
     """
 

@@ -172,7 +172,7 @@ class _Nudged:
         fn = site["fn"]
         zero = zero_of(fn)
         to_support = biject_to(fn.support)
-        free = to_support.inv(torch.as_tensor(value, dtype=zero.dtype).expand(fn.shape()))
+        free = to_support.inv(torch.as_tensor(value).to(zero).expand(fn.shape()))
         unit = torch.rand(free.shape, generator=self._generator, dtype=free.dtype)
         moved: Any = to_support(free + self._radius * (2.0 * unit - 1.0).to(free))
         # Whether it was a user's value is asked for by whoever handles it next.

@@ -60,7 +60,8 @@ def fit(
         progress: Called about ten times a second at most with a :class:`Progress`.
         checkpoint: A file that method ``adam`` keeps its state in. If it is there, the fit goes
             on from it, to the very numbers of a fit that was never interrupted; a finished fit
-            is there at once. The other methods take seconds, and write no file.
+            is there at once. The other methods take seconds and write no file; a fit by them is
+            made again, to the very same numbers.
         checkpoint_seconds: Least time between two writes; the file is also written at the end
             and when the fit is interrupted.
 
@@ -79,7 +80,7 @@ def fit(
         run = _run(model, guide, tuple(args), keywords, settings, Reporter(progress), file)
     notes = run.notes
     if checkpoint is not None and run.method != "adam":
-        notes += (f"method {run.method!r} keeps no checkpoint: it takes seconds",)
+        notes += (f"method {run.method!r} keeps no checkpoint: made again, it is the same",)
     return FitResult(
         guide=run.guide or guide,
         elbo=run.elbo,
@@ -121,7 +122,15 @@ def _run(
             with full_size_model():  # a mode of minibatches would move with each of them
                 return run_laplace(model, part, args, kwargs, settings=settings, report=report)
         if obstacle is None:
-            return run_curvature(model, part, args, kwargs, settings=settings, report=report)
+            return run_curvature(
+                model,
+                part,
+                args,
+                kwargs,
+                settings=settings,
+                report=report,
+                repeatable=checkpoint is not None,
+            )
         if settings.method == "curvature":
             raise FitError(f"method 'curvature' cannot be used: {obstacle}")
     run = run_stepping(

@@ -186,6 +186,28 @@ def test_what_cannot_be_recorded_is_fitted_all_the_same() -> None:
         fits.fit(by_scale(ZERO[:1], ONE[:1]), settings(40), quiet)
 
 
+def test_a_fit_with_a_checkpoint_is_made_again_to_the_last_digit(tmp_path: Path) -> None:
+    def model() -> None:
+        scale = pyro.sample("scale", dist.HalfNormal(1.0))
+        with pyro.plate("N", 4):
+            pyro.sample("y", dist.Normal(0.0, scale), obs=torch.tensor([0.5, -1.0, 2.0, 0.1]))
+
+    first, second = (
+        fit(
+            model,
+            AutoMultivariateNormal(model),
+            settings=FitSettings(steps=700),
+            checkpoint=tmp_path / "fit.pt",
+        )
+        for _ in range(2)
+    )
+    assert first.engine == second.engine
+    assert first.engine in ("native", "graph")  # no change on the way
+    assert (first.elbo == second.elbo).all()
+    assert not list(tmp_path.iterdir())
+    assert first.notes[-1] == "method 'curvature' keeps no checkpoint: made again, it is the same"
+
+
 # --- Failures ---
 
 

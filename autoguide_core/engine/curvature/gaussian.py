@@ -69,14 +69,18 @@ class GaussianFits:
         gradients: The log density.
         dim: D.
         settings: Optimizer, its options, engine. At least 16 particles are used.
+        repeatable: Whether nothing may depend on how long anything takes, so that the numbers of
+            a repetition are the same to the last digit: compiled code is waited for.
 
     Attributes:
         obstacles: Why nothing faster was to be had, for the user; filled on the way.
     """
 
-    def __init__(self, gradients: Gradients, dim: int, settings: FitSettings) -> None:
+    def __init__(
+        self, gradients: Gradients, dim: int, settings: FitSettings, *, repeatable: bool = False
+    ) -> None:
         self.obstacles: list[str] = []
-        self._dim, self._engine = dim, settings.engine
+        self._dim, self._engine, self._repeatable = dim, settings.engine, repeatable
         options = {"lr": _RATE, **settings.optimizer_options}
         rule = make_optimiser(settings.optimizer, options)
         self._rule = Clipped(rule, max_norm=_CLIP * math.sqrt(dim))
@@ -157,13 +161,17 @@ class GaussianFits:
 
     def _make_stepper(self, steps: int, *, is_short: bool) -> _Stepper:
         """What makes the steps of this run and of all later ones."""
-        engine, is_auto = self._engine, self._engine == "auto"
+        choice, is_auto = self._choice, self._engine == "auto"
+        may_change = is_auto and not self._repeatable
+        interpreted = self._engine == "eager" or (may_change and is_short)
         runner: Runner
-        if self._choice.opaque is None and (engine == "eager" or (is_auto and is_short)):
-            runner = InterpretedRunner(self._estimator, self._choice.step.optimiser)
+        if interpreted and choice.opaque is None:
+            runner = InterpretedRunner(self._estimator, choice.step.optimiser)
+        elif not is_auto:
+            runner = choice.named(self._engine)
         else:
-            runner = self._choice.at_once(steps) if is_auto else self._choice.named(engine)
-        return _Stepper(self._choice, runner, (), particles=1, may_change=is_auto)
+            runner = choice.at_once(steps) if may_change else choice.best()
+        return _Stepper(choice, runner, (), particles=1, may_change=may_change)
 
 
 class _Stepper(Stepper):

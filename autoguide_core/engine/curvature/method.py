@@ -91,6 +91,7 @@ def run_curvature(
     *,
     settings: FitSettings,
     report: Reporter,
+    repeatable: bool = False,
 ) -> Run:
     """Fit a joint normal guide in a space whitened by the posterior's curvature.
 
@@ -107,6 +108,7 @@ def run_curvature(
         kwargs: The model's keyword arguments.
         settings: The settings of the fit.
         report: Where progress goes.
+        repeatable: Whether a repetition must give the same numbers to the last digit.
 
     Returns:
         The run; the guide holds the fitted Gaussian.
@@ -115,7 +117,8 @@ def run_curvature(
         FitError: If the density is not a finite number where it is needed.
     """
     search = search_mode(model, guide, args, kwargs, settings.seed, report)
-    with closing(GaussianFits(search.gradients, len(search.start), settings)) as fits:
+    dim = len(search.start)
+    with closing(GaussianFits(search.gradients, dim, settings, repeatable=repeatable)) as fits:
         start = _choose_start(search, fits, settings, report)
         most = next((steps for gap, steps in _STEPS_BY_GAP if start.gap < gap), settings.steps)
         settings = replace(settings, steps=min(settings.steps, most))

@@ -13,6 +13,8 @@ _aten = torch.ops.aten
 _X = torch.tensor([[-30.0, -1.5, 0.0], [0.5, 3.0, 45.0]], dtype=torch.float64)
 _Y = torch.tensor([[0.2, 1.0, 0.7], [0.9, 0.1, 0.5]], dtype=torch.float64)
 _INF = torch.tensor([[-torch.inf, -torch.inf], [torch.inf, 1.0]], dtype=torch.float64)
+_LOWER = torch.tensor([[2.0, 0, 0], [1, 3, 0], [-1, 2, 1]], dtype=torch.float64)
+_SOLVE = _aten.linalg_solve_triangular.default
 _CALLS = [
     (_aten.softplus.default, (_X,)),
     (_aten.softplus.default, (_X, 2.0, 5.0)),
@@ -34,6 +36,8 @@ _CALLS = [
     (_aten.triu.default, (_X, 1)),
     (_aten.stack.default, ([_X, _Y], -1)),
     (_aten.index_add.default, (_X, 1, torch.tensor([2, 0, 2]), _Y)),
+    (_SOLVE, (_LOWER, _X.mT)),
+    (_SOLVE, (_LOWER.mT, _X.mT), {"upper": True, "unitriangular": True}),
     (_aten.where.ScalarSelf, (_X > 0, 2, _Y)),
     (_aten.where.ScalarOther, (_X > 0, _Y, -torch.inf)),
     (_aten.fill.Scalar, (_X, 3.0)),
@@ -41,9 +45,11 @@ _CALLS = [
 ]
 
 
-@pytest.mark.parametrize(("operation", "args"), _CALLS, ids=lambda v: str(v)[:40])
-def test_rules_say_what_the_operation_says(operation, args):
-    expected, found = operation(*args), _OWN[operation](*args)
+@pytest.mark.parametrize("call", _CALLS, ids=lambda call: str(call[0]))
+def test_rules_say_what_the_operation_says(call):
+    operation, args, *rest = call
+    options = rest[0] if rest else {"upper": False} if operation is _SOLVE else {}
+    expected, found = operation(*args, **options), _OWN[operation](*args, **options)
     if isinstance(expected, tuple):
         expected, found = expected[0], found[0]
     assert found.dtype == expected.dtype
@@ -51,7 +57,7 @@ def test_rules_say_what_the_operation_says(operation, args):
 
 
 def test_every_rule_is_tried():
-    assert {operation for operation, _ in _CALLS} == set(_OWN)
+    assert {call[0] for call in _CALLS} == set(_OWN)
 
 
 def test_a_function_that_writes_and_differentiates_is_recorded():

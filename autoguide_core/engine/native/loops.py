@@ -30,6 +30,9 @@ _START = {
     "&&": "true",
     "||": "false",
 }
+_PLACE = "@"
+"""Stands for the place within a written-out loop."""
+
 _SHORT = 8
 _MOST_WRITTEN_OUT = 400
 """Statements that a written-out loop may come to."""
@@ -97,6 +100,8 @@ class _Nest:
         self._fills: list[str] = []
         self._names: dict[object, str] = {}
         self._simd = True
+        # A short innermost loop is written out, so that the one around it can be vectorised.
+        self._written_out = self._is_short(depth - 1)
 
     def lines(self) -> list[str]:
         depth = len(self._merged)
@@ -108,9 +113,7 @@ class _Nest:
         lines = [f"{self._declaration(s)}" for s in self._pointers]
         if not self._rows:
             lines += self._fills
-        # A short innermost loop is written out, so that the one around it can be vectorised.
-        written_out = self._is_short(depth - 1)
-        looped = depth - 1 if written_out else depth
+        looped = depth - 1 if self._written_out else depth
         for level in range(looped):
             lines += self._starts[level]
             if level == looped - 1 and self._simd:
@@ -118,10 +121,11 @@ class _Nest:
             first, last = self._range(level)
             lines.append(f"for (int64_t i{level} = {first}; i{level} < {last}; ++i{level}) {{")
         innermost = self._starts[depth] + self._ends[depth]
-        if written_out:
+        if self._written_out:
             lines += self._starts[looped]
             for place in range(self._sizes[looped]):
-                lines += [f"{{ const int64_t i{looped} = {place};", *innermost, "}"]
+                here = [line.replace(_PLACE, str(place)) for line in innermost]
+                lines += [f"{{ const int64_t i{looped} = {place};", *here, "}"]
             lines += self._ends[looped]
         else:
             lines += innermost
@@ -184,12 +188,12 @@ class _Nest:
             self._ends_innermost(rule.format(place, value))
             return
         start = start_of(statement.sign, kind)
+        if self._written_out and kept == depth and not strides[depth - 2]:
+            self._sum_by_place(statement, strides, value)
+            return
         partial = any(s == 0 for s in strides[:kept]) or bool(self._rows and not kept)
         if partial:
-            pointer = self._base(target)
-            self._fills.append(
-                f"for (int64_t i = 0; i < {target.size}; ++i) {pointer}[i] = {start};"
-            )
+            self._fill(target, start)
         if kept == depth:
             self._ends_innermost(rule.format(place, value))
             return
@@ -198,6 +202,26 @@ class _Nest:
         self._sums.setdefault(statement.sign, []).append((name, kept))
         self._ends_innermost(rule.format(name, value))
         self._ends[kept].append((rule if partial else "{0} = {1};").format(place, name))
+
+    def _sum_by_place(self, statement: Write, strides: Sequence[int], value: str) -> None:
+        """Sums over the loops around one that is written out: a variable for each of its places."""
+        target, sign, inner = statement.target, statement.sign, len(strides) - 1
+        kind, rule = C_TYPES[target.dtype], _ACCUMULATE[sign]
+        start, kept = (
+            start_of(sign, kind),
+            1 + max((d for d, s in enumerate(strides[:inner]) if s), default=-1),
+        )
+        at = self._index(statement.strides, statement.offset)
+        partial = bool(self._rows) or not all(strides[:kept])
+        if partial:
+            self._fill(target, start)
+        for place in range(self._sizes[inner]):
+            name = f"sum_{target.name}_{place}"
+            self._starts[kept].append(f"{kind} {name} = {start};")
+            self._sums.setdefault(sign, []).append((name, kept))
+            element = f"{self._base(target)}[{at.replace(f'i{inner} ', f'{place} ')}]"
+            self._ends[kept].append((rule if partial else "{0} = {1};").format(element, name))
+        self._ends_innermost(rule.format(f"sum_{target.name}_{_PLACE}", value))
 
     def _operand(self, operand: Operand, dtype: torch.dtype) -> str:
         kind = C_TYPES[dtype]
@@ -248,6 +272,10 @@ class _Nest:
         memory = self._memory
         pointer = memory.own_pointer(storage) if self._rows else memory.pointer(storage)
         return f"{constant}{kind}* __restrict const {name} = {pointer};"
+
+    def _fill(self, target: Storage, start: str) -> None:
+        pointer = self._base(target)
+        self._fills.append(f"for (int64_t i = 0; i < {target.size}; ++i) {pointer}[i] = {start};")
 
     def _innermost(self, line: str) -> None:
         self._starts[len(self._merged)].append(line)

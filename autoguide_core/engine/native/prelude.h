@@ -93,12 +93,14 @@ template <class T> static inline bool m_isinf(T x) {
   using limits = std::numeric_limits<T>;
   return limits::has_infinity && (x == limits::infinity() || x == -limits::infinity());
 }
-// NaN goes through both, as in torch.
-template <class T, class U> static inline T m_maximum(T x, U y) {
-  return (x > y || x != x) ? x : T(y);
+// NaN goes through both, as in torch. In this form loops over them are vectorised.
+template <class T, class U> static inline T m_maximum(T x, U other) {
+  const T y = T(other), greater = x < y ? y : x;
+  return y != y ? y : greater;
 }
-template <class T, class U> static inline T m_minimum(T x, U y) {
-  return (x < y || x != x) ? x : T(y);
+template <class T, class U> static inline T m_minimum(T x, U other) {
+  const T y = T(other), less = y < x ? y : x;
+  return y != y ? y : less;
 }
 #pragma omp declare reduction(m_maximum : float, double, int64_t, int32_t, uint8_t, bool : \
                               omp_out = m_maximum(omp_out, omp_in)) initializer(omp_priv = omp_orig)

@@ -124,6 +124,18 @@ def _index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: flo
     return result
 
 
+def _solve_triangular(
+    matrix: Tensor, right: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
+) -> Any:
+    """``A X = B`` as ``X' A' = B'``: with many columns BLAS solves that twice as fast."""
+    if not left or right.shape[-1] == 1:
+        return NotImplemented
+    solution: Tensor = _aten.linalg_solve_triangular(
+        matrix.mT, right.mT, upper=not upper, left=False, unitriangular=unitriangular
+    )
+    return solution.mT
+
+
 def _where_number_first(condition: Tensor, x: float, y: Tensor) -> Tensor:
     return torch.where(condition, torch.full((), x, dtype=_joined(x, y), device=y.device), y)
 
@@ -162,6 +174,7 @@ _OWN: dict[Any, Rule] = {
     _aten.triu.default: _triu,
     _aten.stack.default: _stack,
     _aten.index_add.default: _index_add,
+    _aten.linalg_solve_triangular.default: _solve_triangular,
     _aten.where.ScalarSelf: _where_number_first,
     _aten.where.ScalarOther: _where_number_second,
     _aten.fill.Scalar: _fill,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch.utils import _pytree
 from autoguide_core.engine.native.builder import Builder
 from autoguide_core.engine.native.errors import NativeUnavailable
 from autoguide_core.engine.native.operations import check_type
-from autoguide_core.engine.native.program import Ref
+from autoguide_core.engine.native.program import Ref, dense_strides
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def foreign_call(
             check_type(one.dtype)
         elif one is not None:
             raise NativeUnavailable(f"{operation} gives more than tensors")
-    targets = [None if one is None else builder.scratch(one.dtype, one.shape) for one in facts]
+    targets = [None if one is None else _like(builder, one) for one in facts]
     args, kwargs = _pytree.tree_map_only(
         Ref, lambda ref: _at_a_fixed_place(builder, ref), (args, dict(kwargs)), is_ref
     )
@@ -75,6 +75,15 @@ def foreign_call(
 def is_ref(value: Any) -> bool:
     """Whether a value is a tensor of the program."""
     return isinstance(value, Ref)
+
+
+def _like(builder: Builder, result: torch.Tensor) -> Ref:
+    """A scratch tensor laid out as a result is, so that copying it is one straight run."""
+    target = builder.scratch(result.dtype, result.shape)
+    shape, strides = tuple(result.shape), tuple(result.stride())
+    order = sorted(range(len(shape)), key=lambda d: -strides[d])
+    is_dense = tuple(strides[d] for d in order) == dense_strides(tuple(shape[d] for d in order))
+    return replace(target, strides=strides) if is_dense else target
 
 
 def _at_a_fixed_place(builder: Builder, ref: Ref) -> Ref:

@@ -56,17 +56,16 @@ template <class T> static inline T m_floor(T x) { return x; }
 template <class T> static inline T m_ceil(T x) { return x; }
 template <class T> static inline T m_trunc(T x) { return x; }
 template <class T> static inline T m_round(T x) { return x; }
-// The vectorised version is left wherever the result is less than the smallest normal number, as in
-// the far corners of a covariance; so those are got from elsewhere, or are nothing.
+// What comes to nothing, as in the far corners of a covariance, would leave the vectorised version.
 static inline float m_exp(float x) {
-  const bool tiny = x < -80, nothing = x < -104;
-  const float y = ::expf(nothing ? 0 : tiny ? x + 40 : x);
-  return nothing ? 0 : tiny ? y * 4.2483542552915890e-18f : y;
+  const bool nothing = x < -104;
+  const float y = ::expf(nothing ? 0 : x);
+  return nothing ? 0 : y;
 }
 static inline double m_exp(double x) {
-  const bool tiny = x < -700, nothing = x < -746;
-  const double y = ::exp(nothing ? 0 : tiny ? x + 100 : x);
-  return nothing ? 0 : tiny ? y * 3.7200759760208360e-44 : y;
+  const bool nothing = x < -746;
+  const double y = ::exp(nothing ? 0 : x);
+  return nothing ? 0 : y;
 }
 static inline float m_round(float x) { return ::nearbyintf(x); }
 static inline double m_round(double x) { return ::nearbyint(x); }

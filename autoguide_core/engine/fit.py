@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import pyro
-import torch
 
 from autoguide_core.engine.checks import check_start
 from autoguide_core.engine.curvature import MAX_DIM, run_curvature, run_laplace
@@ -78,29 +73,10 @@ def fit(
     with own_store(store), own_randomness(settings.seed), suitable_threads(args, keywords):
         file = None if checkpoint is None else Checkpoint(Path(checkpoint), checkpoint_seconds)
         run = _run(model, guide, tuple(args), keywords, settings, Reporter(progress), file)
-    notes = run.notes
     if checkpoint is not None and run.method != "adam":
-        notes += (f"method {run.method!r} keeps no checkpoint: made again, it is the same",)
-    return FitResult(
-        guide=run.guide or guide,
-        elbo=run.elbo,
-        elbo_steps=np.arange(1, len(run.elbo) + 1),
-        converged=run.verdict.converged,
-        verdict=run.verdict.sentence,
-        method=run.method,
-        steps=len(run.elbo),
-        seconds=time.monotonic() - started,
-        settings=settings,
-        versions={
-            "python": platform.python_version(),
-            "torch": str(torch.__version__),
-            "pyro": pyro.__version__,
-        },
-        engine=run.engine,
-        engine_reason=run.engine_reason,
-        notes=notes,
-        store=store,
-    )
+        note = f"method {run.method!r} keeps no checkpoint: made again, it is the same"
+        run = replace(run, notes=(*run.notes, note))
+    return FitResult.of(run, run.guide or guide, settings, time.monotonic() - started, store)
 
 
 def _run(

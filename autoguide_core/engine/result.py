@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyro
+import torch
 
 from autoguide_core.engine.convergence import Verdict
 from autoguide_core.engine.isolation import StoreState, own_store
@@ -81,6 +83,37 @@ class FitResult:
     engine_reason: str = ""
     notes: tuple[str, ...] = ()
     store: StoreState = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        run: Run,
+        guide: Callable[..., Any],
+        settings: FitSettings,
+        seconds: float,
+        store: StoreState,
+    ) -> FitResult:
+        """The result of a run, with the versions of now."""
+        return cls(
+            guide=guide,
+            elbo=run.elbo,
+            elbo_steps=np.arange(1, len(run.elbo) + 1),
+            converged=run.verdict.converged,
+            verdict=run.verdict.sentence,
+            method=run.method,
+            steps=len(run.elbo),
+            seconds=seconds,
+            settings=settings,
+            versions={
+                "python": platform.python_version(),
+                "torch": str(torch.__version__),
+                "pyro": pyro.__version__,
+            },
+            engine=run.engine,
+            engine_reason=run.engine_reason,
+            notes=run.notes,
+            store=store,
+        )
 
     @contextlib.contextmanager
     def parameters(self) -> Iterator[None]:

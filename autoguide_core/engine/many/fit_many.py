@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyro
 import torch
 from torch import Tensor
 
@@ -225,23 +223,5 @@ def _failed(member: Member, error: FitError, settings: FitSettings) -> FitResult
 
 
 def _result(member: Member, run: Run, settings: FitSettings, seconds: float) -> FitResult:
-    return FitResult(
-        guide=member.guide,
-        elbo=run.elbo,
-        elbo_steps=np.arange(1, len(run.elbo) + 1),
-        converged=run.verdict.converged,
-        verdict=run.verdict.sentence,
-        method=run.method,
-        steps=len(run.elbo),
-        seconds=seconds,
-        settings=replace(settings, seed=member.seed),
-        versions={
-            "python": platform.python_version(),
-            "torch": str(torch.__version__),
-            "pyro": pyro.__version__,
-        },
-        engine=run.engine,
-        engine_reason=run.engine_reason,
-        notes=run.notes,
-        store=member.store,
-    )
+    own = replace(settings, seed=member.seed)
+    return FitResult.of(run, member.guide, own, seconds, member.store)

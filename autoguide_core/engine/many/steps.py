@@ -16,6 +16,7 @@ from autoguide_core.engine.many.graph import ALIVE, ELBO, WINDOW
 from autoguide_core.engine.many.noise import NoiseOfMany
 from autoguide_core.engine.stepping.loop import Plan
 from autoguide_core.engine.stepping.pace import Pace
+from autoguide_core.engine.stepping.progressed import Engines, in_words
 from autoguide_core.engine.stepping.runner import Runner
 from autoguide_core.engine.stepping.step import State
 from autoguide_core.engine.stepping.stepper import Stepper
@@ -38,13 +39,12 @@ class ManySteps:
     elbo: npt.NDArray[np.float64]
     drifts: Sequence[Drift]
     done: int = 0
-    engines: list[tuple[str, int]] = field(default_factory=list)
+    engines: Engines = field(default_factory=list)
 
     @property
     def engine(self) -> str:
-        """Which engines stepped, in words: ``graph, then native from step 1,201``."""
-        told = [f"{name} from step {first + 1:,}" for name, first in self.engines[1:]]
-        return ", then ".join([self.engines[0][0], *told])
+        """Which engines stepped, in words."""
+        return in_words(self.engines)
 
 
 def row_of_many(rows: Tensor, first: int) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from autoguide_core.engine.native.memory import Memory
 from autoguide_core.engine.native.operations import C_TYPES
-from autoguide_core.engine.native.program import Extreme, Ref, Scan, dense_strides
+from autoguide_core.engine.native.program import Extreme, Scan, dense_strides
 
 _LOOP = "for (int64_t {0} = 0; {0} < {1}; ++{0})"
 
@@ -16,7 +16,7 @@ def scan_source(scan: Scan, memory: Memory) -> Iterator[str]:
     kind = C_TYPES[scan.target.dtype]
     shape, dense = scan.source.shape, dense_strides(scan.source.shape)
     yield f"{kind}* __restrict const out = {memory.pointer(scan.target)};"
-    yield f"const auto* __restrict const source = {_base(scan.source, memory)};"
+    yield f"const auto* __restrict const source = {memory.base(scan.source)};"
     yield from _across(shape, scan.dim)
     wide = "double" if kind == "float" else kind  # as in torch
     yield f"  {wide} value = {0 if scan.sign == '+' else 1};"
@@ -37,7 +37,7 @@ def extreme_source(extreme: Extreme, memory: Memory) -> Iterator[str]:
     sign = {"max": ">", "min": "<"}[extreme.sign]
     yield f"auto* __restrict const values = {memory.pointer(extreme.values)};"
     yield f"auto* __restrict const indices = {memory.pointer(extreme.indices)};"
-    yield f"const auto* __restrict const source = {_base(extreme.source, memory)};"
+    yield f"const auto* __restrict const source = {memory.base(extreme.source)};"
     yield from _across(shape, dim)
     yield f"  {kind} best = 0; int64_t place = -1;"
     yield "  " + _LOOP.format(f"i{dim}", shape[dim]) + " {"
@@ -61,8 +61,3 @@ def _across(shape: Sequence[int], dim: int) -> Iterator[str]:
 
 def _index(strides: Sequence[int]) -> str:
     return " + ".join(f"i{d} * {s}" for d, s in enumerate(strides) if s) or "0"
-
-
-def _base(ref: Ref, memory: Memory) -> str:
-    assert ref.storage is not None
-    return f"{memory.pointer(ref.storage)} + {ref.offset}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from autoguide_core.engine.native.operations import MEMORY_TYPES
 from autoguide_core.engine.native.program import (
@@ -93,6 +93,12 @@ class Memory:
             return f"reinterpret_cast<{kind}*>(f.scratch + {self._offsets[storage]})"
         return f"f.{storage.name}"
 
+    def base(self, ref: Ref, *, own: bool = False) -> str:
+        """The address of a tensor's first element; ``own`` as seen from a member of a group."""
+        assert ref.storage is not None
+        place = self.own_pointer if own else self.pointer
+        return f"{place(ref.storage)} + {ref.offset}"
+
     def element(self, ref: Ref, index: str) -> str:
         """A C++ expression for an element of a tensor; ``index`` leaves out the offset."""
         if ref.storage is None:
@@ -141,6 +147,12 @@ class Memory:
 
     def _given(self) -> list[Storage]:
         return [s for s in self._program.storages if s.role != "scratch"]
+
+
+def element_at(name: str, ref: Ref, indices: Sequence[str]) -> str:
+    """An element of a tensor whose first one ``name`` points to, at C++ expressions."""
+    terms = [f"{i} * {s}" for i, s in zip(indices, ref.strides, strict=True) if s]
+    return f"{name}[{' + '.join(terms) or '0'}]"
 
 
 def fill_line(pointer: str, storage: Storage, value: Number) -> str:

@@ -6,10 +6,10 @@ the small ones, where a call would cost more than the work.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
-from autoguide_core.engine.native.memory import Memory
+from autoguide_core.engine.native.memory import Memory, element_at
 from autoguide_core.engine.native.operations import C_TYPES
 from autoguide_core.engine.native.program import Product, Ref
 
@@ -91,7 +91,7 @@ def _dot_products(product: Product, kind: str) -> Iterator[str]:
     sums = [f"sum{i}" for i in range(_ROWS_AT_A_TIME)]
     rows = [f"(m + {i})" for i in range(_ROWS_AT_A_TIME)]
     left, right = _addresses(product)
-    terms = [_address("left", product.left, ["b", row, "k"]) for row in rows]
+    terms = [element_at("left", product.left, ["b", row, "k"]) for row in rows]
     yield "const int64_t n = 0; int64_t m = begin;"
     yield f"for (; m + {_ROWS_AT_A_TIME} <= end; m += {_ROWS_AT_A_TIME}) {{"
     yield f"  {kind} {', '.join(f'{one} = 0' for one in sums)};"
@@ -137,23 +137,12 @@ def _sum_over_rows(product: Product, kind: str) -> Iterator[str]:
 def _operands(product: Product, memory: Memory, kind: str, *, own: bool) -> Iterator[str]:
     place = memory.own_pointer if own else memory.pointer
     yield f"{kind}* const target = {place(product.target)};"
-    yield f"const {kind}* __restrict const left = {_base(product.left, memory, own=own)};"
-    yield f"const {kind}* __restrict const right = {_base(product.right, memory, own=own)};"
-
-
-def _base(ref: Ref, memory: Memory, *, own: bool = False) -> str:
-    assert ref.storage is not None
-    pointer = memory.own_pointer(ref.storage) if own else memory.pointer(ref.storage)
-    return f"{pointer} + {ref.offset}"
+    yield f"const {kind}* __restrict const left = {memory.base(product.left, own=own)};"
+    yield f"const {kind}* __restrict const right = {memory.base(product.right, own=own)};"
 
 
 def _addresses(product: Product) -> tuple[str, str]:
-    return _address("left", product.left, "bmk"), _address("right", product.right, "bkn")
-
-
-def _address(name: str, ref: Ref, letters: Sequence[str]) -> str:
-    terms = [f"{i} * {s}" for i, s in zip(letters, ref.strides, strict=True) if s]
-    return f"{name}[{' + '.join(terms) or '0'}]"
+    return element_at("left", product.left, "bmk"), element_at("right", product.right, "bkn")
 
 
 def _transposed(ref: Ref) -> Ref:

@@ -17,7 +17,7 @@ from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.stepping.constants import fold_constants, index_by_numbers
 from autoguide_core.engine.stepping.numbers_of_data import NumbersOfData
 from autoguide_core.engine.tracing.decompositions import decompositions
-from autoguide_core.engine.tracing.record import Unrecordable, record
+from autoguide_core.engine.tracing.record import Unrecordable, drop_detach, record
 
 _aten = torch.ops.aten
 Function = Callable[..., Any]
@@ -48,7 +48,7 @@ def capture(
             with torch.enable_grad():
                 recorded = record(_reading(function, [*values, *leaves]), *values)
             _read_from(recorded, leaves, list(inputs).index(theta))
-            _drop_detach(recorded)
+            drop_detach(recorded)
             with torch.no_grad():
                 graph = _pure(recorded, values)
                 fold_constants(graph, values)
@@ -140,14 +140,6 @@ def _read_from(graph: GraphModule, leaves: Sequence[Tensor], position: int) -> N
             )
             shaped = graph.graph.call_function(_aten.view.default, (part, list(leaf.shape)))
         node.replace_all_uses_with(shaped)
-        graph.graph.erase_node(node)
-    graph.recompile()
-
-
-def _drop_detach(graph: GraphModule) -> None:
-    """Drop the marks of reverse mode, which mean nothing in a graph."""
-    for node in graph.graph.find_nodes(op="call_function", target=_aten.detach.default):
-        node.replace_all_uses_with(node.all_input_nodes[0])
         graph.graph.erase_node(node)
     graph.recompile()
 

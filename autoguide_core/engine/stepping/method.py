@@ -29,7 +29,7 @@ from autoguide_core.engine.stepping.fallback import PyroEstimator
 from autoguide_core.engine.stepping.fingerprint import fingerprint
 from autoguide_core.engine.stepping.loop import Plan, run_steps
 from autoguide_core.engine.stepping.parameters import flatten, obstacle_to_packing, packed
-from autoguide_core.engine.stepping.progressed import Progressed
+from autoguide_core.engine.stepping.progressed import Progressed, in_words
 from autoguide_core.engine.stepping.resume import Keeper
 from autoguide_core.engine.stepping.runner import Runner
 from autoguide_core.engine.stepping.step import SLOT, Step
@@ -119,7 +119,7 @@ def run_stepping(
         verdict,
         "adam",
         (*notes, *choice.obstacles),
-        engine=_told(progressed.engines),
+        engine=in_words(progressed.engines),
         engine_reason=_reason(progressed.engines[-1][0], choice.obstacles, settings),
     )
 
@@ -213,9 +213,3 @@ def _reason(engine: str, obstacles: Sequence[str], settings: FitSettings) -> str
     if engine in ("native", "cuda"):
         return ""
     return "as asked for" if settings.engine != "auto" else "over before compiled code was ready"
-
-
-def _told(engines: Sequence[tuple[str, int]]) -> str:
-    """Which engines stepped, in words: ``graph, then native from step 1,201``."""
-    first, *others = engines
-    return ", then ".join([first[0], *(f"{name} from step {at + 1:,}" for name, at in others)])

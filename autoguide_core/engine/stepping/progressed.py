@@ -10,6 +10,15 @@ import numpy.typing as npt
 from autoguide_core.engine.convergence import Drift
 from autoguide_core.engine.stepping.step import State
 
+Engines = list[tuple[str, int]]
+"""Each runner that has stepped, with its first step (from 0)."""
+
+
+def in_words(engines: Engines) -> str:
+    """Which engines stepped: ``graph, then native from step 1,201``."""
+    first, *others = engines
+    return ", then ".join([first[0], *(f"{name} from step {at + 1:,}" for name, at in others)])
+
 
 @dataclass
 class Progressed:
@@ -27,4 +36,4 @@ class Progressed:
     elbo: npt.NDArray[np.float64]
     drift: Drift
     done: int = 0
-    engines: list[tuple[str, int]] = field(default_factory=list)
+    engines: Engines = field(default_factory=list)

@@ -55,6 +55,14 @@ def record(
     return GraphModule(recorder.attributes, graph)
 
 
+def drop_detach(graph: GraphModule) -> None:
+    """Drop the marks of reverse mode, which mean nothing in a graph and end a differentiation."""
+    for node in graph.graph.find_nodes(op="call_function", target=torch.ops.aten.detach.default):
+        node.replace_all_uses_with(node.all_input_nodes[0])
+        graph.graph.erase_node(node)
+    graph.recompile()
+
+
 class _Recorder(OperationMode):
     """Stands below autograd and the transforms of ``torch.func``, and sees plain operations."""
 

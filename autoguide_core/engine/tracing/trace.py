@@ -14,7 +14,7 @@ from torch.fx import GraphModule
 from torch.utils import _pytree
 
 from autoguide_core.engine.tracing.decompositions import log_sigmoid_backward
-from autoguide_core.engine.tracing.record import record
+from autoguide_core.engine.tracing.record import drop_detach, record
 
 Function = Callable[[Any], Any]
 
@@ -48,7 +48,8 @@ def trace_function(function: Function, example: Any, check: Any) -> Function:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        recorded = _without_detach(record(function, example, decompositions=_DECOMPOSED))
+        recorded = record(function, example, decompositions=_DECOMPOSED)
+        drop_detach(recorded)
         graph = retrace(torch.func.functionalize(recorded, remove="mutations"), example)
     expected, found = (_pytree.tree_leaves(f(check)) for f in (function, graph))
     for one, other in zip(expected, found, strict=True):
@@ -62,16 +63,6 @@ def retrace(function: Function, example: Any) -> Function:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         graph: Function = _fold_constants(record(function, example), example)
-    return graph
-
-
-def _without_detach(graph: GraphModule) -> GraphModule:
-    """Drop the marks that reverse mode leaves, which would stop a second differentiation."""
-    for node in list(graph.graph.nodes):
-        if node.target is torch.ops.aten.detach.default:
-            node.replace_all_uses_with(node.all_input_nodes[0])
-            graph.graph.erase_node(node)
-    graph.recompile()
     return graph
 
 

@@ -53,15 +53,10 @@ POSTERIORS = {
 }
 """The spec of each posterior, by the posterior's name."""
 
-MAPPINGS = {"wells_data-wells_dist": {"dist": "dist_m"}}
-"""Columns whose name the language keeps for itself."""
-
 
 def compare(posterior: str, references: Path, seed: int) -> dict[str, object]:
     """Return how far a default fit of one posterior is from its reference."""
     data = json.loads((references / f"{posterior.split('-')[0]}.data.json").read_text())
-    for column, name in MAPPINGS.get(posterior, {}).items():
-        data[name] = data.pop(column)
     started = time.perf_counter()
     fit = pplc.load(SPECS / f"{POSTERIORS[posterior]}.ppl").fit(data, seed=seed, progress=False)
     seconds = time.perf_counter() - started

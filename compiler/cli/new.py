@@ -10,7 +10,7 @@ import click
 from compiler.cli.files import replace
 from compiler.cli.guard import OK, Guarded
 from compiler.cli.report import failure
-from compiler.tables.reserved import why_reserved
+from compiler.tables.reserved import is_taken
 
 _STARTER = """\
 # Regression with groups: replace the names by yours, then `pplc check {path}`.
@@ -65,7 +65,7 @@ def command(path: str) -> int:
     if Path(path).exists():
         raise failure("PPL098", path, "the file exists already", "give a new name")
     name = re.sub("[^a-z0-9]+", "_", Path(path).stem.lower())
-    if not name[:1].isalpha() or why_reserved(name):
+    if not name[:1].isalpha() or is_taken(name):
         name = f"model_{name}".rstrip("_")
     replace(path, _STARTER.format(path=path, name=name).encode())
     click.echo(f"wrote {path}; next: pplc check {path}")

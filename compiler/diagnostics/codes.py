@@ -38,7 +38,7 @@ CODES: dict[str, Code] = _table(
     # 01x: names
     Code("PPL010", "undefined-name", "A name that nothing defines"),
     Code("PPL011", "duplicate-name", "A name defined twice"),
-    Code("PPL012", "reserved-name", "A name that Python, Pyro or pplc keeps for itself"),
+    Code("PPL012", "reserved-name", "A name that Pyro or the emitted module keeps for itself"),
     Code("PPL013", "unused-data", "Declared data that nothing uses", "warning"),
     Code("PPL014", "unused-dim", "A dim that nothing uses", "warning"),
     Code("PPL015", "unused-value", "A value that nothing uses", "warning"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from compiler.emit.python import call
 from compiler.ir.program import Program
 from compiler.ir.queries import minibatches
+from compiler.tables.reserved import python_name
 
 
 def minibatch_name(dim: str) -> str:
@@ -29,12 +30,12 @@ def emit_create_plates(program: Program) -> list[str]:
         return []
     small = minibatches(program)
     defaults = [f"{minibatch_name(dim)}={small[dim]}" for dim in plates]
-    signature = call("create_plates", *plates, *defaults, "**_")
+    signature = call("create_plates", *map(python_name, plates), *defaults, "**_")
     made = [
         call(
             "pyro.plate",
             f'"{dim}"',
-            dim,
+            python_name(dim),
             subsample_size=minibatch_name(dim),
             dim=str(program.dim(dim).plate),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compiler.ir import DataVariable, Program
+from compiler.tables.reserved import python_name
 from compiler.version import VERSION
 
 
@@ -14,7 +15,7 @@ def module_docstring(program: Program) -> str:
 def data_lines(program: Program, names: list[str]) -> list[str]:
     """Return the model's docstring, with a line for each of its arguments."""
     described = _descriptions(program)
-    lines = [f"{name}: {described[name]}" for name in names]
+    lines = [f"{python_name(name)}: {described[name]}" for name in names]
     if not lines:
         return [f'"""The model `{program.name}`."""']
     return [

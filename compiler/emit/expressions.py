@@ -14,6 +14,7 @@ from compiler.ir import IndexAt as _IndexAt
 from compiler.ir.types import Axis
 from compiler.tables.function_row import FunctionRow, ShapeRule
 from compiler.tables.functions import FUNCTIONS, OPERATORS
+from compiler.tables.reserved import python_name
 
 
 def emit(expr: Expression, place: Place) -> str:
@@ -31,7 +32,8 @@ def emit(expr: Expression, place: Place) -> str:
             place.needs.names.add(name)
             dims = place.function_dims[name]
             place.needs.names.update(dims)
-            return f"{name}({', '.join([*(tensor(a, place) for a in arguments), *dims])})"
+            codes = [*(tensor(a, place) for a in arguments), *map(python_name, dims)]
+            return f"{python_name(name)}({', '.join(codes)})"
         case Apply():
             row = OPERATORS.get(expr.function) or FUNCTIONS[expr.function]
             return _EMITTERS.get(row.shape, _plain)(row, expr, place)
@@ -106,8 +108,8 @@ def _reference(expr: Reference, place: Place) -> str:
     if expr.kind in ("data", "derived"):
         return view_data(expr.name, (*expr.plates, *expr.event), place)
     if expr.kind == "size":
-        return expr.name
-    return view_stored(expr.name, expr.plates, expr.event, expr.type.random, place)
+        return python_name(expr.name)
+    return view_stored(python_name(expr.name), expr.plates, expr.event, expr.type.random, place)
 
 
 # --- lists ------------------------------------------------------------------------------------
@@ -286,7 +288,7 @@ def _add_diagonal(row: FunctionRow, expr: Apply, place: Place) -> str:
     size = expr.type.event[-1]
     if isinstance(size, str):
         place.needs.names.add(size)
-    eye = f"torch.eye({size})"
+    eye = f"torch.eye({python_name(str(size))})"
     return binary("+", code, binary("*", aligned(diagonal, expr.type.event, place), eye))
 
 

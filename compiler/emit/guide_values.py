@@ -16,6 +16,7 @@ from compiler.ir.program import Program
 from compiler.ir.queries import drawn_name, minibatches, plates_around, prerequisites
 from compiler.ir.statements import Assignment, Recorded, Site
 from compiler.tables.distributions import DISTRIBUTIONS
+from compiler.tables.reserved import python_name
 
 
 class GuideValues:
@@ -62,7 +63,7 @@ class GuideValues:
                 code = self._own_value(statement)
             else:
                 code = numeric(statement.value, self._place.among(around[statement.name]))
-            lines.append(f"{statement.name} = {code}")
+            lines.append(f"{python_name(statement.name)} = {code}")
         return lines
 
     def parameters(self) -> tuple[str, ...]:
@@ -78,7 +79,7 @@ class GuideValues:
         )
         small = {minibatch_name(dim): size for dim, size in minibatches(program).items()}
         return (
-            *(name for name in declared if name in used),
+            *(python_name(name) for name in declared if name in used),
             *(f"{name}={size}" for name, size in small.items() if name in used),
         )
 
@@ -103,13 +104,13 @@ class GuideValues:
         """Return the value at which the site that is drawn starts."""
         if site.noncentered:
             return self._base_value(site)
-        return site.name if site in self._named else self._own_value(site)
+        return python_name(site.name) if site in self._named else self._own_value(site)
 
     def _base_value(self, site: Site) -> str:
         """Return `(value - loc) / scale`."""
         loc, scale = _loc_scale(site)
         place = self._place.among(site.plates)
-        text = site.name
+        text = python_name(site.name)
         if loc is not None:
             text = binary("-", text, aligned(loc, site.event, place))
         if scale is None:

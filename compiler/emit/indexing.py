@@ -8,6 +8,7 @@ from compiler.emit.imports import Import
 from compiler.emit.place import Place
 from compiler.emit.python import atom, method
 from compiler.ir import Constant, Expression, IndexAt, Items, Range, Reference
+from compiler.tables.reserved import python_name
 
 Emit = Callable[[Expression, Place], str]
 
@@ -22,7 +23,7 @@ def emit_index(expr: IndexAt, place: Place, emit: Emit) -> str:
     if _same_slot(expr, gathers, place):
         assert isinstance(expr.base, Reference)
         place.needs.names.add(expr.base.name)
-        return f"{expr.base.name}[{', '.join(['...', *places, *[':'] * rest])}]"
+        return f"{python_name(expr.base.name)}[{', '.join(['...', *places, *[':'] * rest])}]"
     base = atom(emit(expr.base, place))
     loose = not expr.base.type.batch and not expr.base.type.random
     if loose:

@@ -11,6 +11,7 @@ from compiler.ir.literals import Array, literal_array
 from compiler.ir.program import Program
 from compiler.ir.queries import minibatches
 from compiler.ir.statements import Site
+from compiler.tables.reserved import python_name
 
 
 def emit_init_value(program: Program, site: Site, value: Expression, place: Place) -> str:
@@ -23,7 +24,7 @@ def emit_init_value(program: Program, site: Site, value: Expression, place: Plac
         place: Outside of all plates.
     """
     shape = site_shape(program, site)
-    axes = _tuple(shape)
+    axes = _tuple(tuple(map(python_name, shape)))
     given = value.type.event
     array = literal_array(value)
     if not given or isinstance(array, float):

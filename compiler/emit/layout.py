@@ -12,11 +12,12 @@ from __future__ import annotations
 from compiler.emit.place import Place
 from compiler.emit.python import atom, method
 from compiler.ir.types import Axis, ValueType
+from compiler.tables.reserved import python_name
 
 
 def view_data(name: str, axes: tuple[Axis, ...], place: Place) -> str:
     """Return the code of a data variable (or a derived value) as seen from `place`."""
-    code = name
+    code = python_name(name)
     for position, axis in enumerate(axes):
         if isinstance(axis, str) and place.plates.get(axis) is not None:
             code = f"{code}[{':, ' * position}{axis}_index]"

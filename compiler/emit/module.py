@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from compiler.emit.create_plates import emit_create_plates
 from compiler.emit.documentation import (
@@ -18,10 +18,12 @@ from compiler.emit.imports import Import, import_lines
 from compiler.emit.layout import CONCATENATE, TO_PLATE
 from compiler.emit.names import inputs, read_by, read_in, read_names, without_unread
 from compiler.emit.place import Needs, Place, dims_of
+from compiler.emit.python import dict_of
 from compiler.emit.statements import INDENT, body_lines, where
 from compiler.ir import Function, Guide, Program, Site
 from compiler.ir.program import statements
 from compiler.ir.queries import minibatches
+from compiler.tables.reserved import python_name
 
 
 def emit_module(
@@ -101,15 +103,16 @@ def _function(function: Function, program: Program, needs: Needs) -> list[str]:
     plates = {plate for t in function.types for plate in t.batch}
     place = Place.outside(program, needs).among(tuple(sorted(plates)))
     dims = dims_of(function, program)
+    parameters = map(python_name, (*function.parameters, *dims))
     lines = [
-        f"def {function.name}({', '.join([*function.parameters, *dims])}):",
+        f"def {python_name(function.name)}({', '.join(parameters)}):",
         INDENT + where(program, function.location),
     ]
     read = read_by(function)
     for statement in function.body:
         if statement.name not in read:
             continue
-        lines.append(f"{INDENT}{statement.name} = {named(statement.value, place)}")
+        lines.append(f"{INDENT}{python_name(statement.name)} = {named(statement.value, place)}")
     return [*lines, f"{INDENT}return {tensor(function.result, place)}"]
 
 
@@ -120,14 +123,18 @@ def _derive(program: Program, needs: Needs) -> list[str]:
     names = {derived.name for derived in program.derived}
     read = read_names(derived.value for derived in program.derived) - names
     lines = [
-        f"def derive({', '.join(inputs(program, read))}):",
+        f"def derive({', '.join(map(python_name, inputs(program, read)))}):",
         f'{INDENT}"""Compute, once and from data alone, what the model and the guide use."""',
     ]
     for derived in program.derived:
         lines.append(INDENT + where(program, derived.location))
-        lines.append(f"{INDENT}{derived.name} = {tensor(derived.value, place)}")
-    items = ", ".join(f'"{derived.name}": {derived.name}' for derived in program.derived)
-    return [*lines, f"{INDENT}return {{{items}}}"]
+        lines.append(f"{INDENT}{python_name(derived.name)} = {tensor(derived.value, place)}")
+    return [*lines, f"{INDENT}return {_by_name(derived.name for derived in program.derived)}"]
+
+
+def _by_name(names: Iterable[str]) -> str:
+    """Return a dict from names of the spec to the variables that hold their values."""
+    return dict_of((name, python_name(name)) for name in names)
 
 
 def _model(program: Program, needs: Needs) -> list[str]:
@@ -138,7 +145,7 @@ def _model(program: Program, needs: Needs) -> list[str]:
     observed = {site.name for site in program.sites() if site.observed}
     names = inputs(program, own.names | observed)
     names.sort(key=observed.__contains__)  # what may be left out comes last
-    signature = [f"{name}=None" if name in observed else name for name in names]
+    signature = [python_name(name) + "=None" * (name in observed) for name in names]
     signature += [f"{dim}_minibatch={size}" for dim, size in minibatches(program).items()]
     return [
         f"def model({', '.join(signature)}):",
@@ -177,10 +184,9 @@ def _predict(program: Program, needs: Needs) -> list[str]:
     needs.to_plate |= own.to_plate
     kept = [*(s.name for s in program.latents()), *(r.name for r in program.records())]
     names = [*inputs(program, own.names), *(name for name in kept if name in own.names)]
-    returned = ", ".join(f'"{name}": {name}' for name in predicted)
     return [
-        f"def predict({', '.join(names)}):",
+        f"def predict({', '.join(map(python_name, names))}):",
         INDENT + prediction_docstring(),
         *(INDENT + line if line else "" for line in body),
-        f"{INDENT}return {{{returned}}}",
+        f"{INDENT}return {_by_name(predicted)}",
     ]

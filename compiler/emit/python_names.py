@@ -8,7 +8,7 @@ from compiler.emit.imports import Import
 from compiler.ir.guides import CallablePart
 from compiler.ir.program import Program, statements
 from compiler.ir.statements import Assignment, FactorTerm, Recorded, Site
-from compiler.tables.reserved import why_reserved
+from compiler.tables.reserved import is_taken, python_name
 
 
 def guide_imports(program: Program) -> dict[str, Import]:
@@ -23,7 +23,7 @@ def guide_imports(program: Program) -> dict[str, Import]:
             continue
         module, function = path.split(":")
         name = function
-        if name in taken or why_reserved(name) is not None:
+        if name in taken or is_taken(name):
             name = f"{part}_{function}"
         while name in taken:
             name = f"{name}_"
@@ -45,7 +45,7 @@ def _paths(program: Program) -> Iterator[tuple[str, str]]:
 
 
 def _names(program: Program) -> set[str]:
-    """Return every name that the spec gives to something."""
+    """Return the variables of everything that the spec gives a name."""
     named = (Site, Assignment, Recorded, FactorTerm)
     inside = {
         s.name for s in statements((*program.model, *program.predict)) if isinstance(s, named)
@@ -53,4 +53,4 @@ def _names(program: Program) -> set[str]:
     data = {one.name for one in program.dims} | {one.name for one in program.data}
     derived = {one.name for one in program.derived}
     functions = {one.name for one in program.functions} | {one.name for one in program.externs}
-    return inside | data | derived | functions
+    return {python_name(name) for name in inside | data | derived | functions}

@@ -18,6 +18,7 @@ from compiler.ir import Expression, Items, Program, Site
 from compiler.ir.types import Axis
 from compiler.tables.distribution_row import DistributionRow, Parameter
 from compiler.tables.distributions import DISTRIBUTIONS
+from compiler.tables.reserved import python_name
 
 OURS = "autoguide_core.distributions"
 
@@ -26,19 +27,20 @@ def site_lines(site: Site, program: Program, place: Place, read: frozenset[str])
     """Return the lines that draw a site; `read` are the names that later code reads."""
     if site.noncentered or site.lowered:
         lines = (_noncentered if site.noncentered else _lowered)(site, place)
-        unread = "" if site.name in read else f"{site.name} = "
+        unread = "" if site.name in read else f"{python_name(site.name)} = "
         return [line.removeprefix(unread) for line in lines]
+    variable = python_name(site.name)
     arguments = [repr(site.name), _full_distribution(site, place)]
     if site.observed:
         axes = next(d.dims for d in program.data if d.name == site.name)
         code = view_data(site.name, axes, place)
         place.needs.names.add(site.name)
-        conditional = f"None if {site.name} is None else {code}"
-        arguments.append(f"obs={code if code == site.name else conditional}")
+        conditional = f"None if {variable} is None else {code}"
+        arguments.append(f"obs={code if code == variable else conditional}")
     if site.marginalized:
         arguments.append('infer={"enumerate": "parallel"}')
     call = f"pyro.sample({', '.join(arguments)})"
-    return [f"{site.name} = {call}" if site.name in read and not site.observed else call]
+    return [f"{variable} = {call}" if site.name in read and not site.observed else call]
 
 
 def _left(site: Site) -> tuple[Axis, ...]:
@@ -92,7 +94,7 @@ def _bounds(site: Site) -> list[Expression]:
 
 def _axes(axes: tuple[Axis, ...], place: Place) -> list[str]:
     place.needs.names.update(axis for axis in axes if isinstance(axis, str))
-    return [str(axis) for axis in axes]
+    return [python_name(str(axis)) for axis in axes]
 
 
 def _distribution(
@@ -185,7 +187,7 @@ def _argument(expr: Expression, site: Site, place: Place) -> str:
 
 def _deterministic(name: str, value: str, event_rank: int) -> str:
     rank = f", event_dim={event_rank}" if event_rank else ""
-    return f"{name} = pyro.deterministic({name!r}, {value}{rank})"
+    return f"{python_name(name)} = pyro.deterministic({name!r}, {value}{rank})"
 
 
 def _lowered(site: Site, place: Place) -> list[str]:
@@ -208,7 +210,7 @@ def _lowered(site: Site, place: Place) -> list[str]:
     terms: list[str] = []
     if site.truncated:
         distribution = _expanded(site, site.event, place)
-        terms.append(method(distribution, f"log_prob({site.name})"))
+        terms.append(method(distribution, f"log_prob({python_name(site.name)})"))
     if log_width and site.distribution.name != "Uniform":
         terms.append(log_width)
     lines = [

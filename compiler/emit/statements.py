@@ -16,6 +16,7 @@ from compiler.ir import (
     Site,
 )
 from compiler.ir.program import statements
+from compiler.tables.reserved import python_name
 
 INDENT = "    "
 
@@ -52,7 +53,7 @@ class _Body:
                 case Site():
                     found += site_lines(statement, self._program, place, self._read)
                 case Assignment(name=name, value=value):
-                    found.append(f"{name} = {named(value, place)}")
+                    found.append(f"{python_name(name)} = {named(value, place)}")
                 case Recorded(name=name, value=value):
                     found.append(self._record(statement, place))
                 case FactorTerm(name=name, value=value):
@@ -65,7 +66,8 @@ class _Body:
         rank = len(statement.value.type.event)
         event = f", event_dim={rank}" if rank else ""
         call = f"pyro.deterministic({statement.name!r}, {tensor(statement.value, place)}{event})"
-        return f"{statement.name} = {call}" if statement.name in self._read else call
+        read = statement.name in self._read
+        return f"{python_name(statement.name)} = {call}" if read else call
 
     def _plate(self, block: PlateBlock, place: Place) -> list[str]:
         dim = block.dim
@@ -75,7 +77,7 @@ class _Body:
         if block.minibatch is not None:
             place.needs.names.add(f"{dim}_minibatch")
             subsample = f" subsample_size={dim}_minibatch,"
-        plate = f'pyro.plate("{dim}", {dim},{subsample} dim={number})'
+        plate = f'pyro.plate("{dim}", {python_name(dim)},{subsample} dim={number})'
         head: list[str] = []
         if dim in self._repeated:
             if dim not in self._made:

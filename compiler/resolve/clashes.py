@@ -1,4 +1,4 @@
-"""Refuses names that the emitted code gives to a plate's own variables."""
+"""Refuses names that the emitted code gives to a plate's own variables, or to a guide."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from collections.abc import Iterator
 from compiler.ir import PlateBlock, Program
 from compiler.ir.program import statements
 from compiler.resolve.scope import Scope
+from compiler.tables.reserved import python_name
 
 
 def tell_clashes(program: Program, scope: Scope) -> None:
-    """Report names of the spec that the emitted model uses for a plate, as PPL012."""
+    """Report names of the spec that emission has made for something else, as PPL012."""
+    variables = {python_name(name): symbol for name, symbol in scope.symbols.items()}
     for name, meaning in _made_names(program):
-        symbol = scope.symbols.get(name)
+        symbol = variables.get(name)
         if symbol is not None:
             scope.diagnostics.report(
                 "PPL012",
                 symbol.span,
-                f"`{name}` is what the emitted model calls {meaning}",
+                f"`{symbol.name}` is what the emitted module calls {meaning}",
                 "choose another name",
             )
 
 
 def _made_names(program: Program) -> Iterator[tuple[str, str]]:
-    """Yield the names that emission makes of dims, each with what it stands for."""
+    """Yield the names that emission makes, each with what it stands for."""
+    for guide in program.guides:
+        yield f"guide_{guide.name}", f"the guide `{guide.name}`"
     seen: set[str] = set()
     for statement in statements(program.model):
         if not isinstance(statement, PlateBlock):

@@ -10,7 +10,7 @@ from compiler.diagnostics import Diagnostics, did_you_mean
 from compiler.ir.types import Axis, ValueType
 from compiler.tables.distributions import DISTRIBUTIONS
 from compiler.tables.functions import FUNCTIONS
-from compiler.tables.reserved import why_reserved
+from compiler.tables.reserved import python_name, why_reserved
 from grammar import nodes
 from grammar.span import Span
 
@@ -103,6 +103,7 @@ class Scope:
                 "choose another name"
                 + (" and point the data at it with --map" if kind == "data" else ""),
             )
+        self._tell_same_variable(name)
         before = self.symbols.get(name.text)
         if before is not None:
             self.diagnostics.report(
@@ -122,6 +123,20 @@ class Scope:
             )
         self.symbols.setdefault(name.text, symbol)
         return symbol
+
+    def _tell_same_variable(self, name: nodes.Name) -> None:
+        """Tell where a name and an earlier one become the same variable of Python."""
+        others = (python_name(name.text), name.text.removesuffix("_"))
+        for other in others:
+            earlier = self.symbols.get(other)
+            if other != name.text and earlier and python_name(other) == python_name(name.text):
+                self.diagnostics.report(
+                    "PPL012",
+                    name.span,
+                    f"`{name.text}` and `{other}` are the same name in the emitted Python",
+                    "choose another name for one of the two",
+                    [(f"`{other}` is defined here", earlier.span)],
+                )
 
     @staticmethod
     def _other_name(name: str, kind: SymbolKind, before: SymbolKind) -> str:

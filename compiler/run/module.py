@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any
 
+from compiler.tables.reserved import python_name
+
 _PLACE = re.compile(r"#\s+\S*:(\d+)\b")
 
 
@@ -40,14 +42,22 @@ class EmittedModule:
     def arguments(self, name: str, environment: Mapping[str, Any]) -> dict[str, Any]:
         """Return those values of an environment that a function has parameters for.
 
+        Args:
+            name: The function.
+            environment: Values by their names in the spec.
+
+        Returns:
+            Values by the names of the parameters.
+
         Raises:
             KeyError: A parameter without a default is not in the environment.
         """
         parameters = inspect.signature(self.function(name)).parameters.values()
+        variables = {python_name(own): value for own, value in environment.items()}
         return {
-            parameter.name: environment[parameter.name]
+            parameter.name: variables[parameter.name]
             for parameter in parameters
-            if parameter.name in environment or parameter.default is inspect.Parameter.empty
+            if parameter.name in variables or parameter.default is inspect.Parameter.empty
         }
 
     def call(self, name: str, environment: Mapping[str, Any]) -> Any:

@@ -1,12 +1,17 @@
-"""Names that a spec cannot use: they would hide something in the emitted module."""
+"""Names that mean something to Python or to the emitted module, and what becomes of them."""
 
 from __future__ import annotations
 
 import builtins
 import keyword
 
+from compiler.tables.distributions import DISTRIBUTIONS
+
 EMITTED = frozenset(
     {
+        "Ordered",
+        "PositiveOrdered",
+        "Truncated",
         "Vindex",
         "concatenate",
         "constraints",
@@ -23,6 +28,7 @@ EMITTED = frozenset(
         "self",
         "to_plate",
         "torch",
+        *(row.name for row in DISTRIBUTIONS.values() if row.ours),
     }
 )
 """Names that the emitted module itself defines or imports."""
@@ -31,14 +37,26 @@ MODULE_PREFIXES = ("Auto", "init_to_", "guide_")
 """Beginnings of names that the emitted module imports or defines."""
 
 
+def is_taken(name: str) -> bool:
+    """Tell whether `name` already means something in the emitted module."""
+    return (
+        keyword.iskeyword(name)
+        or hasattr(builtins, name)
+        or name in EMITTED
+        or name.startswith(MODULE_PREFIXES)
+    )
+
+
+def python_name(name: str) -> str:
+    """Return what the emitted module calls a name of the spec: `lambda_` for `lambda`.
+
+    Sites and plates keep the spec's name, and so do data and results; only variables change.
+    """
+    return f"{name}_" if is_taken(name) else name
+
+
 def why_reserved(name: str) -> str | None:
     """Return why `name` cannot be used in a spec, or None if it can."""
-    if keyword.iskeyword(name):
-        return "a keyword of Python"
-    if hasattr(builtins, name):
-        return "a builtin of Python"
-    if name in EMITTED or name.startswith(MODULE_PREFIXES):
-        return "a name that the emitted module uses"
     if name.startswith("_"):
         return "a name with an underscore in front, which Pyro keeps for itself"
     if "__" in name:

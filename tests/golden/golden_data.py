@@ -16,6 +16,7 @@ from compiler.ir import Axis, DataVariable, Program
 from compiler.ir.queries import minibatches
 from compiler.run.axes import named_axes, observed_variables
 from compiler.run.module import EmittedModule
+from compiler.tables.reserved import python_name
 
 LENGTHS = (5, 3, 4, 6, 2, 7)
 """Sizes of dims whose size the spec leaves to the data, in the order declared."""
@@ -89,7 +90,8 @@ class Modest(Messenger):
 
 def arguments(function: Callable[..., Any], environment: Mapping[str, Any]) -> dict[str, Any]:
     """Return those values that a function has parameters for."""
-    return {name: environment[name] for name in inspect.signature(function).parameters}
+    variables = {python_name(name): value for name, value in environment.items()}
+    return {name: variables[name] for name in inspect.signature(function).parameters}
 
 
 def _values(data: DataVariable, program: Program, known: Mapping[str, Any]) -> torch.Tensor:

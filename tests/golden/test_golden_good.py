@@ -1,5 +1,6 @@
 """Right specs: what they become, and that it is well formed, clean and right."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +9,10 @@ import pytest
 from golden_cases import Case, cases, shown, without_places
 
 from compiler.emit import emit_module
+from compiler.emit.python_names import guide_imports
 from compiler.ir import Program
 from compiler.pipeline import compile_text
+from compiler.tables.reserved import is_taken, python_name
 from compiler.verify import problems
 from grammar.format import format_spec
 
@@ -49,6 +52,20 @@ def test_format(case: Case) -> None:
     again = compile_text(formatted, case.path).program
     assert again is not None
     assert without_places(again) == without_places(program_of(case))
+
+
+def test_no_name_of_a_spec_hides_what_a_module_defines() -> None:
+    for case in CASES:
+        program = program_of(case)
+        own = {python_name(function.name) for function in program.functions}
+        own |= {imported.bound for imported in guide_imports(program).values()}
+        for node in ast.parse(emit_module(program)).body:
+            if isinstance(node, ast.FunctionDef):
+                assert node.name in own or is_taken(node.name)
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                for alias in node.names:
+                    name = alias.asname or alias.name.partition(".")[0]
+                    assert name in own or is_taken(name)
 
 
 def test_emitted_source_is_clean(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from torch.distributions import biject_to, constraints
 
 from autoguide_core.engine.curvature.density import LogDensity
 from autoguide_core.engine.curvature.gradients import Gradients
-from autoguide_core.engine.curvature.mode import find_mode
+from autoguide_core.engine.curvature.mode import find_modes
 from autoguide_core.engine.curvature.whitening import by_curvature
 
 Y = torch.tensor([0.3, -1.2, 2.0])
@@ -132,7 +132,7 @@ def test_mode_and_whitening_of_an_ill_scaled_normal() -> None:
     normal = dist.MultivariateNormal(mean, covariance)
     start = torch.zeros(2, dtype=torch.float64)
     gradients = Gradients(normal.log_prob, start)
-    mode = find_mode(gradients, [start], lambda *_: None)
+    mode = find_modes(gradients, [start], lambda *_: None)[0]
     assert mode is not None
     assert mode.fault is None
     assert torch.allclose((mode.point - mean) / scale, start, atol=1e-4)
@@ -144,7 +144,7 @@ def test_mode_and_whitening_of_an_ill_scaled_normal() -> None:
 
 def test_density_without_a_mode_is_recognised() -> None:
     gradients = Gradients(lambda z: z.sum(), torch.zeros(2, dtype=torch.float64))
-    mode = find_mode(gradients, [torch.zeros(2, dtype=torch.float64)], lambda *_: None)
+    mode = find_modes(gradients, [torch.zeros(2, dtype=torch.float64)], lambda *_: None)[0]
     assert mode is not None
     assert mode.fault is not None
 

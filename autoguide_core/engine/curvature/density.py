@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import pyro
 import torch
 from pyro import poutine
+from pyro.poutine import Trace
 from pyro.poutine.messenger import Messenger
 from torch.distributions import biject_to
 
 from autoguide_core.engine.joint import joint_trace, marginalised_sites, plate_depth
 from autoguide_core.engine.precision import double_precision, to_double
 from autoguide_core.engine.structure import Model, is_latent
+from autoguide_core.noncentring import Conditional, location_scale
+
+Knowledge = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
+"""Precision and pull by site; see ``Conditional``."""
 
 
 class LogDensity:
@@ -59,20 +65,67 @@ class LogDensity:
         )
         self.dim = sum(shape.numel() for shape in self.layout.values())
 
-    def __call__(self, point: torch.Tensor) -> torch.Tensor:
+    def __call__(self, point: torch.Tensor, knowledge: torch.Tensor | None = None) -> torch.Tensor:
         """Evaluate at one point.
 
         Args:
-            point: The unconstrained latents, shape (D,), float64.
+            point: The unconstrained latents, shape (D,), float64; those of non-centred sites in
+                standard scale where there is knowledge.
+            knowledge: What the rest of the model tells of each latent, as precision and pull of
+                ``Conditional``, shape (2, D); zero where a site is as the model draws it. None
+                for the model's own coordinates.
 
         Returns:
             The log density in nats up to the evidence, a scalar.
         """
-        constrain = _Constrain(self.unpack(point))
-        with double_precision(), poutine.block(), pyro.validation_enabled(False):
-            with_values = constrain(self._model)
-            _, log_joint = joint_trace(with_values, self._args, self._kwargs, self._depth)
+        constrain = _Constrain(self.unpack(point), self._known(knowledge))
+        log_joint, _ = self._run(constrain)
         return log_joint + constrain.log_det
+
+    def nudged(
+        self, point: torch.Tensor, knowledge: torch.Tensor, nudge: torch.Tensor
+    ) -> torch.Tensor:
+        """The log density where all but the sites' own priors see them moved by a nudge (D,)."""
+        constrain = _Constrain(self.unpack(point), self._known(knowledge), self.unpack(nudge))
+        log_joint, _ = self._run(constrain)
+        return log_joint
+
+    def values(
+        self, point: torch.Tensor, knowledge: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
+        """The latents' values on their supports at a point; arguments as those of a call."""
+        _, trace = self._run(_Constrain(self.unpack(point), self._known(knowledge)))
+        return {name: trace.nodes[name]["value"] for name in self.layout}
+
+    def from_centred(self, point: torch.Tensor, knowledge: torch.Tensor) -> torch.Tensor:
+        """The point in non-centred coordinates of one in the model's own; both (D,)."""
+        constrain = _Constrain(self.unpack(point), self._known(knowledge), centred=True)
+        self._run(constrain)
+        return torch.cat([constrain.standard[name].reshape(-1) for name in self.layout])
+
+    def to_centred(self, point: torch.Tensor, knowledge: torch.Tensor) -> torch.Tensor:
+        """The point in the model's own coordinates of a non-centred one; both (D,)."""
+        constrain = _Constrain(self.unpack(point), self._known(knowledge))
+        self._run(constrain)
+        return torch.cat([constrain.unconstrained[name].reshape(-1) for name in self.layout])
+
+    @cached_property
+    def noncentrable(self) -> torch.Tensor:
+        """Which latents' priors have a location or scale that depends on others; bool, (D,)."""
+        return torch.cat(
+            [
+                torch.full((shape.numel(),), name in self._noncentrable_sites)
+                for name, shape in self.layout.items()
+            ]
+        )
+
+    @cached_property
+    def _noncentrable_sites(self) -> frozenset[str]:
+        point = torch.zeros(self.dim, dtype=torch.float64)
+        finder = _Finder({n: v.requires_grad_() for n, v in self.unpack(point).items()})
+        with torch.enable_grad():
+            self._run(finder)
+        return frozenset(finder.found)
 
     def unpack(self, point: torch.Tensor) -> dict[str, torch.Tensor]:
         """Split a flat vector into the sites' unconstrained values."""
@@ -82,19 +135,81 @@ class LogDensity:
             at += shape.numel()
         return values
 
+    def _known(self, knowledge: torch.Tensor | None) -> Knowledge | None:
+        if knowledge is None:
+            return None
+        precision, pull = self.unpack(knowledge[0]), self.unpack(knowledge[1])
+        return {name: (precision[name], pull[name]) for name in self._noncentrable_sites}
+
+    def _run(self, handler: Messenger) -> tuple[torch.Tensor, Trace]:
+        with double_precision(), poutine.block(), pyro.validation_enabled(False):
+            trace, log_joint = joint_trace(
+                handler(self._model), self._args, self._kwargs, self._depth
+            )
+        return log_joint, trace
+
 
 class _Constrain(Messenger):
-    """Gives sites the constrained images of real values, and adds up the log Jacobians."""
+    """Gives sites the constrained images of real values, and adds up the log Jacobians.
 
-    def __init__(self, unconstrained: Mapping[str, torch.Tensor]) -> None:
+    Args:
+        given: Real values by site.
+        knowledge: What is known of the sites to be non-centred; see ``Conditional``.
+        nudge: By how much all but a site's own prior see its unconstrained value moved.
+        centred: Whether the values are unconstrained ones for the non-centred sites, too.
+    """
+
+    def __init__(
+        self,
+        given: Mapping[str, torch.Tensor],
+        knowledge: Knowledge | None = None,
+        nudge: Mapping[str, torch.Tensor] | None = None,
+        *,
+        centred: bool = False,
+    ) -> None:
         super().__init__()
-        self._unconstrained = unconstrained
+        self._given, self._knowledge, self._nudge = given, knowledge or {}, nudge
+        self._centred = centred
+        self.unconstrained: dict[str, torch.Tensor] = {}
+        self.standard: dict[str, torch.Tensor] = {}
         self.log_det: torch.Tensor | float = 0.0
 
     def _pyro_sample(self, msg: Any) -> None:
-        value = self._unconstrained.get(msg["name"])
+        name = msg["name"]
+        value = self._given.get(name)
         if value is None:
             return
+        self.standard[name] = value
+        if name in self._knowledge and (prior := location_scale(msg["fn"])) is not None:
+            conditional = Conditional(prior, *self._knowledge[name])
+            if self._centred:
+                self.standard[name] = conditional.inverse(value)
+            else:
+                value, log_det = conditional(value)
+                self.log_det = self.log_det + log_det.sum()
+        self.unconstrained[name] = value
         transform = biject_to(msg["fn"].support)
         msg["value"] = transform(value)
         self.log_det = self.log_det + transform.log_abs_det_jacobian(value, msg["value"]).sum()
+
+    def _pyro_post_sample(self, msg: Any) -> None:
+        name = msg["name"]
+        if self._nudge is not None and name in self._knowledge:
+            moved = self.unconstrained[name] + self._nudge[name]
+            msg["value"] = biject_to(msg["fn"].support)(moved)
+
+
+class _Finder(_Constrain):
+    """Finds the sites whose prior's location or scale depends on other latents."""
+
+    def __init__(self, given: Mapping[str, torch.Tensor]) -> None:
+        super().__init__(given)
+        self.found: set[str] = set()
+
+    def _pyro_sample(self, msg: Any) -> None:
+        if msg["name"] in self._given:
+            prior = location_scale(msg["fn"])
+            same_shape = self._given[msg["name"]].shape == msg["fn"].shape()
+            if prior is not None and prior.depends_on_latents and same_shape:
+                self.found.add(msg["name"])
+        super()._pyro_sample(msg)

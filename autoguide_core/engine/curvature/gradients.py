@@ -14,31 +14,38 @@ import torch
 
 from autoguide_core.engine.tracing.trace import Function, retrace, trace_function
 
-Density = Callable[[torch.Tensor], torch.Tensor]
-ValueAndGradient = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+Density = Callable[..., torch.Tensor]
+Inputs = tuple[torch.Tensor, ...]
+ValueAndGradient = Callable[[Inputs], tuple[torch.Tensor, torch.Tensor]]
 
 
 class Gradients:
     """Values, gradients and Hessians of a log density, many points at a time.
 
     Args:
-        density: A scalar function of a vector of shape (D,), float64.
+        density: A scalar function of a vector of shape (D,), float64, and of what is known.
         start: A point of finite density, shape (D,).
+        *known: Further arguments of the density, tensors. Nothing need be traced again where they
+            change; what is recorded or compiled from evaluations takes them as they then are.
 
     Attributes:
+        known: As given; to be replaced by others of the same shapes.
         note: What had to be given up, or None where the density was traced.
         obstacle: Why values and gradients are not those of a graph, or None where they are.
     """
 
-    def __init__(self, density: Density, start: torch.Tensor) -> None:
+    def __init__(self, density: Density, start: torch.Tensor, *known: torch.Tensor) -> None:
+        self.known = known
         self.note: str | None = None
         self.obstacle: str | None = None
         self._density = density
         self._graph: Function | None = None
         self._batched: dict[int, Function] = {}
         self._hessian: Function | None = None
+        # Any other knowledge will do for the check, but not one that changes nothing.
+        elsewhere = (_elsewhere(start), *(0.5 * one + 0.1 for one in known))
         try:
-            self._graph = trace_function(_with_gradient(density), start, _elsewhere(start))
+            self._graph = trace_function(_with_gradient(density), (start, *known), elsewhere)
         except Exception as error:  # tracing may fail in as many ways as a model has operations
             self._give_up(f"the density could not be traced ({_short(error)})")
 
@@ -55,7 +62,7 @@ class Gradients:
         if count not in self._batched:
             self._batched[count] = self._make_batched(points)
         with torch.no_grad():
-            values, gradients = self._batched[count](points)
+            values, gradients = self._batched[count]((points, *self.known))
         return values, gradients
 
     def hessian(self, point: torch.Tensor) -> torch.Tensor:
@@ -69,20 +76,22 @@ class Gradients:
     def _make_batched(self, points: torch.Tensor) -> Function:
         graph = self._graph
         if graph is not None and len(points) == 1:
-            return lambda points: _as_batch(graph(points[0]))
+            return lambda inputs: _as_batch(graph((inputs[0][0], *inputs[1:])))
+        of_points = (0, *(None for _ in self.known))
         if graph is not None:
             try:
-                return retrace(torch.func.vmap(graph), points)
+                batched = torch.func.vmap(graph, in_dims=(of_points,))
+                return retrace(batched, (points, *self.known))
             except Exception as error:  # as in the constructor
                 self._give_up(f"the density could not be vectorised ({_short(error)})")
-        by_grad = torch.func.vmap(torch.func.grad_and_value(self._density))
+        by_grad = torch.func.vmap(torch.func.grad_and_value(self._density), in_dims=of_points)
         try:
-            by_grad(points)
+            by_grad(points, *self.known)
         except (RuntimeError, ValueError, NotImplementedError):
             return self._one_by_one
 
-        def evaluate(at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            gradients, values = by_grad(at)
+        def evaluate(inputs: Inputs) -> tuple[torch.Tensor, torch.Tensor]:
+            gradients, values = by_grad(*inputs)
             return values, gradients
 
         return evaluate
@@ -90,8 +99,9 @@ class Gradients:
     def _give_up(self, obstacle: str) -> None:
         self.obstacle, self.note = obstacle, f"{obstacle}: it runs slowly"
 
-    def _one_by_one(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        pairs = [_with_gradient(self._density)(point) for point in points]
+    def _one_by_one(self, inputs: Inputs) -> tuple[torch.Tensor, torch.Tensor]:
+        points, known = inputs[0], inputs[1:]
+        pairs = [_with_gradient(self._density)((point, *known)) for point in points]
         return torch.stack([value for value, _ in pairs]), torch.stack([g for _, g in pairs])
 
     def _make_hessian(self, point: torch.Tensor) -> Function:
@@ -99,7 +109,7 @@ class Gradients:
         if self._graph is not None:
             graph = self._graph
             # Called some ten times only, so that it would not pay to trace it.
-            exact = _quiet(torch.func.jacfwd(lambda at: graph(at)[1]))
+            exact = _quiet(torch.func.jacfwd(lambda at: graph((at, *self.known))[1]))
             try:
                 if self._agrees(exact(point), point):
                     return exact
@@ -132,10 +142,11 @@ class Gradients:
 def _with_gradient(density: Density) -> ValueAndGradient:
     """Value and gradient by plain reverse mode, which takes every ``autograd.Function``."""
 
-    def evaluate(point: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def evaluate(inputs: Inputs) -> tuple[torch.Tensor, torch.Tensor]:
+        point, *known = inputs
         with torch.enable_grad():
             leaf = point.detach().requires_grad_()
-            value = density(leaf)
+            value = density(leaf, *known)
             (gradient,) = torch.autograd.grad(value, leaf)
         return value.detach(), gradient
 

@@ -15,7 +15,7 @@ from autoguide_core.engine.curvature.density import LogDensity
 from autoguide_core.engine.curvature.folding import flat_layout, write_gaussian
 from autoguide_core.engine.curvature.gaussian import PARTICLES, GaussianFits
 from autoguide_core.engine.curvature.gradients import Gradients
-from autoguide_core.engine.curvature.mode import Mode, find_mode
+from autoguide_core.engine.curvature.mode import Mode, find_modes
 from autoguide_core.engine.curvature.whitening import Whitening, by_curvature, by_scale
 from autoguide_core.engine.progress import Reporter
 from autoguide_core.engine.result import Run
@@ -79,8 +79,8 @@ def search_mode(
     for _ in range(STARTS - 1):
         unit = torch.rand(density.dim, generator=generator, dtype=start.dtype, device=start.device)
         starts.append(_START_RADIUS * (2.0 * unit - 1.0))
-    mode = find_mode(gradients, starts, report.phase("mode"))
-    return Search(gradients, start, mode)
+    modes = find_modes(gradients, starts, report.phase("mode"))
+    return Search(gradients, start, modes[0] if modes else None)
 
 
 def run_curvature(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,12 @@ from autoguide_core.engine.curvature.gradients import Gradients
 from autoguide_core.engine.curvature.whitening import by_curvature
 
 _HOPELESS = 1e30
+_HOPELESSLY_BELOW = 30.0
+_NEGLIGIBLE = 6.0
+"""How many nats less of mass than the greatest make a mode that does not count."""
+_SAME = 0.05
+_LOG_TWO_PI = math.log(2.0 * math.pi)
+_MOST_STEPS = 2000
 _SMALL_SLOPE = 1e-6
 _SMALL_DECREMENT = 1e-3
 _FLAT = 1e-9
@@ -39,13 +46,24 @@ class Mode:
     hessian: torch.Tensor
     fault: str | None
 
+    @property
+    def log_mass(self) -> float:
+        """The log mass of the Gaussian that the density and its curvature here tell, in nats."""
+        whitening = by_curvature(self.point, self.hessian)
+        return self.log_density + whitening.log_det + 0.5 * len(self.point) * _LOG_TWO_PI
 
-def find_mode(
+    def holds(self, point: torch.Tensor) -> bool:
+        """Whether a point is this one, by the curvature's measure."""
+        gap = point - self.point
+        return bool(gap @ self.hessian @ gap < _SAME * len(gap))
+
+
+def find_modes(
     gradients: Gradients,
     starts: Sequence[torch.Tensor],
     report: Callable[[int, int, float], None],
-) -> Mode | None:
-    """Climb from each start, and keep the highest point.
+) -> list[Mode]:
+    """Climb from each start, and keep the highest point and other proper modes that count.
 
     L-BFGS (Liu and Nocedal 1989) and then a trust-region Newton method with the exact Hessian
     (Conn, Gould and Toint 2000), both scipy's.
@@ -56,68 +74,109 @@ def find_mode(
         report: Called with starts done, starts in all, and the best log density.
 
     Returns:
-        The best point found, or None if the density is finite at no start.
+        The highest point found, then, in order of the mass that their curvature promises, other
+        modes with more than a few thousandths of all. None if the density is finite at no start.
     """
-
-    def climb(z: Vector) -> tuple[float, Vector]:
-        values, slopes = gradients.value_and_grad(torch.from_numpy(z)[None])
-        value, slope = float(values[0]), slopes[0].numpy()
-        if not np.isfinite(value) or not np.isfinite(slope).all():
-            return _HOPELESS, np.zeros_like(z)
-        return -value, -slope
-
-    def curvature(z: Vector) -> Vector:
-        matrix = -gradients.hessian(torch.from_numpy(z)).numpy()
-        return np.where(np.isfinite(matrix), matrix, 0.0)
-
-    best: tuple[float, Vector] | None = None
+    found: list[tuple[float, Vector]] = []
     for index, start in enumerate(starts):
-        found = _climb_once(climb, curvature, start.numpy().copy())
-        if found is not None and (best is None or found[0] < best[0]):
-            best = found
-        report(index + 1, len(starts), -best[0] if best else float("nan"))
-    if best is None:
-        return None
-    point = torch.from_numpy(best[1])
-    hessian = torch.from_numpy(curvature(best[1]))
-    return Mode(point, -best[0], hessian, _fault(climb(best[1])[1], hessian.numpy()))
+        reached = _climb_once(gradients, start)
+        if reached is not None:
+            found.append(reached)
+        report(index + 1, len(starts), -min(found)[0] if found else float("nan"))
+    modes: list[Mode] = []
+    for value, at in sorted(found, key=lambda one: one[0]):
+        if modes and -value < modes[0].log_density - _HOPELESSLY_BELOW:
+            break
+        point = torch.from_numpy(at)
+        if any(mode.holds(point) for mode in modes):
+            continue
+        hessian = torch.from_numpy(_curvature(gradients, at))
+        fault = _fault(_slope(gradients, at), hessian.numpy())
+        if not modes or (fault is None and modes[0].fault is None):
+            modes.append(Mode(point, -value, hessian, fault))
+    if len(modes) < 2:
+        return modes
+    most = max(mode.log_mass for mode in modes)
+    return [modes[0], *(m for m in modes[1:] if m.log_mass > most - _NEGLIGIBLE)]
 
 
-def _climb_once(
-    climb: Callable[[Vector], tuple[float, Vector]],
-    curvature: Callable[[Vector], Vector],
-    start: Vector,
-) -> tuple[float, Vector] | None:
-    """One start's way up: L-BFGS, then Newton in coordinates whitened where L-BFGS ended."""
-    if climb(start)[0] >= _HOPELESS:
+def climb(gradients: Gradients, start: torch.Tensor, most: int) -> torch.Tensor:
+    """Climb the log density by at most so many steps of L-BFGS.
+
+    Args:
+        gradients: The log density.
+        start: Where to begin, shape (D,); it is given back where the density is not finite there.
+        most: The greatest number of steps.
+
+    Returns:
+        The point reached, shape (D,).
+    """
+    rough = _rough_climb(gradients, start.numpy().copy(), most)
+    return start if rough is None else torch.from_numpy(rough[1])
+
+
+def _rough_climb(gradients: Gradients, start: Vector, most: int) -> tuple[float, Vector] | None:
+    if _descend(gradients, start)[0] >= _HOPELESS:
         return None
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         rough = scipy.optimize.minimize(
-            climb, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "maxcor": 20}
+            lambda z: _descend(gradients, z),
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": most, "maxcor": 20},
         )
-        axes = by_curvature(
-            torch.from_numpy(rough.x), torch.from_numpy(curvature(rough.x))
-        ).matrix.numpy()
+    return float(rough.fun), rough.x
 
-        def whitened(u: Vector) -> tuple[float, Vector]:
-            value, slope = climb(rough.x + axes @ u)
-            return value, axes.T @ slope
 
-        try:
+def _climb_once(gradients: Gradients, start: torch.Tensor) -> tuple[float, Vector] | None:
+    """One start's way up: L-BFGS, then Newton in coordinates whitened where L-BFGS ended."""
+    rough = _rough_climb(gradients, start.numpy().copy(), _MOST_STEPS)
+    if rough is None:
+        return None
+    value, at = rough
+    hessian = torch.from_numpy(_curvature(gradients, at))
+    axes = by_curvature(torch.from_numpy(at), hessian).matrix.numpy()
+
+    def whitened(u: Vector) -> tuple[float, Vector]:
+        value, slope = _descend(gradients, at + axes @ u)
+        return value, axes.T @ slope
+
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
             fine = scipy.optimize.minimize(
                 whitened,
-                np.zeros_like(start),
+                np.zeros_like(at),
                 jac=True,
-                hess=lambda u: axes.T @ curvature(rough.x + axes @ u) @ axes,
+                hess=lambda u: axes.T @ _curvature(gradients, at + axes @ u) @ axes,
                 method="trust-exact",
                 options={"maxiter": 100, "gtol": _SMALL_SLOPE},
             )
-        except (ValueError, np.linalg.LinAlgError):
-            return float(rough.fun), rough.x
-    if fine.fun > rough.fun:
-        return float(rough.fun), rough.x
-    return float(fine.fun), rough.x + axes @ fine.x
+    except (ValueError, np.linalg.LinAlgError):
+        return value, at
+    if fine.fun > value:
+        return value, at
+    return float(fine.fun), at + axes @ fine.x
+
+
+def _descend(gradients: Gradients, z: Vector) -> tuple[float, Vector]:
+    """The negative log density and its gradient; a great number where it is not finite."""
+    values, slopes = gradients.value_and_grad(torch.from_numpy(z)[None])
+    value, slope = float(values[0]), slopes[0].numpy()
+    if not np.isfinite(value) or not np.isfinite(slope).all():
+        return _HOPELESS, np.zeros_like(z)
+    return -value, -slope
+
+
+def _slope(gradients: Gradients, z: Vector) -> Vector:
+    return _descend(gradients, z)[1]
+
+
+def _curvature(gradients: Gradients, z: Vector) -> Vector:
+    matrix = -gradients.hessian(torch.from_numpy(z)).numpy()
+    return np.where(np.isfinite(matrix), matrix, 0.0)
 
 
 def _fault(slope: Vector, hessian: Vector) -> str | None:

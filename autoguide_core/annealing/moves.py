@@ -1,0 +1,90 @@
+"""Hamiltonian moves of many particles at once, which tune themselves."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from autoguide_core.annealing.particles import Evaluate, Particles
+
+_WANTED_ACCEPTANCE = 0.8
+_LENGTH = 0.5 * math.pi
+"""A quarter of a turn in a standard normal, after which a position has forgotten its start."""
+_MOST_LEAPS = 32
+_FIRST_STEP = 0.4
+_CAREFUL_SHARE = 0.2
+"""Share of the particles that take shorter steps in a move, for the necks of funnels."""
+_PRIOR_WEIGHT = 10
+
+
+class Mover:
+    """Makes Hamiltonian Monte Carlo moves, each of one trajectory of leapfrog steps.
+
+    Step length and mass follow what the particles show: the acceptance of the move before, and
+    their covariance. Source: Buchholz, Chopin and Jacob, "Adaptive tuning of Hamiltonian Monte
+    Carlo within sequential Monte Carlo" (2021).
+
+    Args:
+        evaluate: The posterior in whitened coordinates.
+        dim: D.
+        generator: Where random numbers come from.
+
+    Attributes:
+        acceptance: Mean probability of acceptance in the last move, or NaN before the first.
+        evaluations: Gradients of the posterior taken so far.
+    """
+
+    def __init__(self, evaluate: Evaluate, dim: int, generator: torch.Generator) -> None:
+        self.acceptance, self.evaluations = math.nan, 0
+        self._evaluate, self._generator = evaluate, generator
+        self._step = _FIRST_STEP / dim**0.25
+        self._factor = torch.eye(dim, dtype=torch.float64)
+
+    def adapt(self, at: Tensor) -> None:
+        """Take the covariance of particles (S, D) as the inverse mass.
+
+        It is drawn towards the identity, and to its diagonal where particles are few.
+        """
+        count, dim = at.shape
+        covariance = torch.cov(at.T).reshape(dim, dim)
+        share = count / (count + _PRIOR_WEIGHT * dim)
+        diagonal = torch.diag(torch.diagonal(covariance))
+        covariance = share * covariance + (1.0 - share) * diagonal
+        factor, failed = torch.linalg.cholesky_ex(covariance)
+        self._factor = diagonal.sqrt() if failed else factor
+
+    def move(self, particles: Particles, temperature: float) -> Particles:
+        """Move every particle once, leaving the density of a temperature as it is."""
+        count, dim = particles.at.shape
+        factor = self._factor
+        leaps = self._leaps()
+        careful = self._uniform(count) < _CAREFUL_SHARE
+        step = self._step * torch.where(careful, 0.1 + 0.9 * self._uniform(count), 1.0)[:, None]
+        # In coordinates in which the mass is one: position = at, momentum along factor.T.
+        momentum = self._normal(count, dim)
+        now, speed = particles, momentum
+        for _ in range(leaps):
+            speed = speed + 0.5 * step * (now.log_slope(temperature) @ factor)
+            now = Particles.of(self._evaluate, now.at + step * (speed @ factor.T))
+            speed = speed + 0.5 * step * (now.log_slope(temperature) @ factor)
+        self.evaluations += leaps * count
+        gain = now.log_density(temperature) - particles.log_density(temperature)
+        gain = gain - 0.5 * speed.square().sum(1) + 0.5 * momentum.square().sum(1)
+        probability = torch.nan_to_num(gain, nan=-torch.inf).clamp(max=0.0).exp()
+        bold = probability[~careful]
+        self.acceptance = float(bold.mean()) if len(bold) else float(probability.mean())
+        self._step *= math.exp(self.acceptance - _WANTED_ACCEPTANCE)
+        return particles.where(self._uniform(count) < probability, now)
+
+    def _leaps(self) -> int:
+        """Steps of a trajectory of random length, lest it meets a period of the posterior."""
+        length = _LENGTH * (0.5 + float(self._uniform(1)))
+        return int(max(1, min(_MOST_LEAPS, round(length / self._step))))
+
+    def _uniform(self, count: int) -> Tensor:
+        return torch.rand(count, generator=self._generator, dtype=torch.float64)
+
+    def _normal(self, count: int, dim: int) -> Tensor:
+        return torch.randn(count, dim, generator=self._generator, dtype=torch.float64)

@@ -1,0 +1,56 @@
+"""What a model's data tell of its non-centred latents, found where its density is high."""
+
+from __future__ import annotations
+
+import torch
+
+from autoguide_core.engine.curvature.density import LogDensity
+from autoguide_core.engine.curvature.gradients import Gradients
+from autoguide_core.engine.curvature.mode import climb
+
+_ROUNDS = 6
+_FIRST_CLIMB, _CLIMB = 50, 300
+_SETTLED = 0.05
+"""Standard numbers of the latents at the mode below which another round would change little."""
+
+
+def learn_knowledge(density: LogDensity, gradients: Gradients, start: torch.Tensor) -> torch.Tensor:
+    """Find what the data tell of each non-centred latent, and a point of high density.
+
+    The latents' standard numbers depend on what is known of them, and where the density is high
+    depends on the coordinates; so the two are found in turns. The first climb is short: where
+    nothing is known yet, a flat prior on a scale has no mode.
+
+    Args:
+        density: The density.
+        gradients: The same, with knowledge as what is ``known``, which is replaced.
+        start: Where to begin, in the coordinates of ``gradients.known``, shape (D,).
+
+    Returns:
+        The point of high density in the coordinates of the knowledge found, shape (D,).
+    """
+    movable = density.noncentrable
+    (knowledge,) = gradients.known
+    point = start
+
+    def nudged(nudge: torch.Tensor, point: torch.Tensor, knowledge: torch.Tensor) -> torch.Tensor:
+        return density.nudged(point, knowledge, nudge)
+
+    still = torch.zeros_like(start)
+    rest = Gradients(nudged, still, point, knowledge)
+    for turn in range(_ROUNDS):
+        rest.known = (point, knowledge)
+        (slope,) = rest.value_and_grad(still[None])[1]
+        precision = -torch.diagonal(rest.hessian(still))
+        precision = torch.where(movable, precision.clamp(min=0.0), 0.0)
+        pull = torch.where(movable, slope + precision * density.to_centred(point, knowledge), 0.0)
+        new = torch.stack([precision, pull])
+        if not bool(new.isfinite().all()):
+            break
+        knowledge = new
+        gradients.known = (knowledge,)
+        begin = torch.where(movable, 0.0, point)
+        point = climb(gradients, begin, _CLIMB if turn else _FIRST_CLIMB)
+        if turn and float(point[movable].abs().max()) < _SETTLED:
+            break
+    return point

@@ -274,10 +274,22 @@ def _solve(row: FunctionRow, expr: Apply, place: Place) -> str:
     return method(solved, "squeeze(-1)")
 
 
-def _kernel(row: FunctionRow, expr: Apply, place: Place) -> str:
+def _covariance(row: FunctionRow, expr: Apply, place: Place) -> str:
+    """Emit a call on inputs that have an axis of features, with a length that has one, too."""
     x, *others = expr.arguments
-    codes = [emit(x, place), *(aligned(other, expr.type.event, place) for other in others)]
-    return fill_template(row.template, codes)
+    pair = [others.pop(0)] if others[0].type.event else []
+    codes = [_with_features(x, place)]
+    for name, number in zip(row.parameters[2:], others, strict=True):
+        code = floating_code(number, place) if is_number(number) else numeric(number, place)
+        scalar_length = name == "length" and not is_number(number) and not number.type.event
+        codes.append(method(code, "unsqueeze(-1)") if scalar_length else code)
+    codes += [f"other={_with_features(other, place)}" for other in pair]
+    return row.template.replace("{items}", ", ".join(codes))
+
+
+def _with_features(inputs: Expression, place: Place) -> str:
+    code = numeric(inputs, place)
+    return method(code, "unsqueeze(-1)") if len(inputs.type.event) == 1 else code
 
 
 def _add_diagonal(row: FunctionRow, expr: Apply, place: Place) -> str:
@@ -337,7 +349,7 @@ _EMITTERS: dict[ShapeRule, Callable[[FunctionRow, Apply, Place], str]] = {
     "matmul": _matmul,
     "outer": _outer,
     "solve": _solve,
-    "kernel": _kernel,
+    "covariance": _covariance,
     "add_diagonal": _add_diagonal,
     "filled": _filled,
     "identity": _filled,

@@ -85,6 +85,7 @@ _STANDARD_IMPORTS = {
     "pyro": Import("pyro"),
     "dist": Import("pyro.distributions", alias="dist"),
     "poutine": Import("pyro", "poutine"),
+    "covariances": Import("autoguide_core.functions", "covariances"),
 }
 """What the text itself shows that the module imports."""
 

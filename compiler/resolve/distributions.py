@@ -10,6 +10,7 @@ from compiler.ir.axes import ShapeProblem
 from compiler.ir.types import Axis
 from compiler.resolve.expressions import Expressions, axis_of
 from compiler.resolve.scope import Scope
+from compiler.resolve.vector_arguments import spread_numbers
 from compiler.tables.distribution_row import DistributionRow, Parameter
 from compiler.tables.distributions import DISTRIBUTIONS
 from compiler.tables.foreign import distribution_hint
@@ -70,6 +71,7 @@ def resolve_distribution(
         return None
     if not _arguments_fit(row, arguments, spans, scope):
         return None
+    arguments = spread_numbers(row, arguments)
     return _shaped(row, call, arguments, spans, expressions, scope)
 
 

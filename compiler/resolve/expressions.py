@@ -246,6 +246,14 @@ class Expressions:
             return folded
         types = [argument.type for argument in arguments]
         options: dict[str, Expression] = {}
+        if row.leading_optional and (len(types) == row.most) != bool(types[1].event):
+            scope.diagnostics.report(
+                "PPL027",
+                span,
+                f"`{row.name}` takes the inputs, and then single numbers",
+                f"write `{row.signature}`",
+            )
+            return None
         try:
             if row.shape == "reduce":
                 event, options = self._reduced(row, types[0], span, scope, keywords)

@@ -262,7 +262,7 @@ def _reparam(
     elif not_latent:
         message = "`reparam` changes how a latent site is drawn, and this is not one"
         remedy = "leave it away"
-    elif row.loc_scale is None or row.loc_scale.scale not in resolved.distribution.arguments:
+    elif not _can_be_decentred(resolved):
         message = f"{row.name} has no location and scale to take apart"
         remedy = "use it with Normal, StudentT, Cauchy, Laplace and their like"
         if row.loc_scale is not None:
@@ -274,6 +274,14 @@ def _reparam(
         return False
     found.noncentered = kind == "noncentered"
     return True
+
+
+def _can_be_decentred(resolved: ResolvedDistribution) -> bool:
+    form = resolved.row.loc_scale
+    if form is None:
+        return False
+    scales = {form.scale, "covariance_matrix"} if form.matrix else {form.scale}
+    return not scales.isdisjoint(resolved.distribution.arguments)
 
 
 def _marginalize(

@@ -93,14 +93,28 @@ def _solve(axes: Sequence[Axes], sizes: Sizes) -> Axes:
     return axes[1]
 
 
-def _kernel(axes: Sequence[Axes], sizes: Sizes) -> Axes:
-    x, *others = axes
-    if len(x) != 1 or any(others):
+def _covariance(axes: Sequence[Axes], sizes: Sizes) -> Axes:
+    x, *numbers = axes
+    other = numbers.pop(0) if numbers[0] else x
+    if len(x) not in (1, 2):
         raise ShapeProblem(
-            "it takes a vector of places, then single numbers",
-            "write it outside the plate of the places",
+            f"it takes a vector of inputs, or a matrix [inputs, features], not {shown(x)}",
+            "write it outside the plate of the inputs",
         )
-    return (*x, *x)
+    features = x[1:]
+    if len(other) != len(x) or sizes.unify_all(features, other[1:]) is None:
+        raise ShapeProblem(
+            f"the inputs {shown(x)} and {shown(other)} differ in their features",
+            "both sets of inputs need the same features",
+        )
+    for place, number in enumerate(numbers):
+        per_feature = place == 1 and features and sizes.unify_all(features, number) is not None
+        if number and not per_feature:
+            raise ShapeProblem(
+                f"there is {shown(number)} where it takes a single number",
+                "a length may have one entry for each feature; the others are single numbers",
+            )
+    return (x[0], other[0])
 
 
 def _add_diagonal(axes: Sequence[Axes], sizes: Sizes) -> Axes:
@@ -155,7 +169,7 @@ RULES: dict[ShapeRule, Callable[[Sequence[Axes], Sizes], Axes]] = {
     "square": _square,
     "square_scalar": _square_scalar,
     "solve": _solve,
-    "kernel": _kernel,
+    "covariance": _covariance,
     "add_diagonal": _add_diagonal,
     "quantile": _quantile,
     "columns": _columns,

@@ -10,6 +10,7 @@ from compiler.resolve.distributions import ResolvedDistribution, resolve_distrib
 from compiler.resolve.expressions import Expressions
 from compiler.resolve.modifiers import Modifiers, resolve_modifiers
 from compiler.resolve.scope import Scope, Symbol
+from compiler.resolve.vector_arguments import decentred
 from grammar import nodes
 
 
@@ -52,6 +53,8 @@ def resolve_site(
     else:
         event = _latent_event(statement, resolved, dims, expressions, scope)
     modifiers = resolve_modifiers(statement, resolved, expressions, scope, observed, predicting)
+    if modifiers is not None and modifiers.noncentered:
+        resolved = decentred(resolved)
     if event is None or modifiers is None:
         if not observed:
             _define_failed(statement.name, scope)

@@ -136,7 +136,8 @@ class LocScale:
     Attributes:
         loc: The parameter that becomes 0 in the base distribution.
         scale: The parameter that becomes 1 (the identity matrix) in the base distribution. Where
-            the author gives another of its group, the site cannot be decentred.
+            the author gives another of its group, the site cannot be decentred; but a matrix is
+            also made of a `covariance_matrix`.
         matrix: Whether `scale` is a lower-triangular matrix. A base without further parameters
             is then written `Normal(0, 1).expand(...).to_event(1)`.
 

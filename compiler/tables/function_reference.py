@@ -56,7 +56,7 @@ _RESULTS: dict[ShapeRule, str] = {
     "quantile": "those of q",
     "columns": "entry by entry, and a last one as long as the arguments are many",
     "concatenate": "one, as long as all together",
-    "kernel": "[a] is [a, a]",
+    "covariance": "[a] or [a, feature] is [a, a]; with x2 [b], [a, b]",
     "add_diagonal": "as the first argument",
 }
 

@@ -27,7 +27,7 @@ ShapeRule = Literal[
     "quantile",
     "columns",
     "concatenate",
-    "kernel",
+    "covariance",
     "add_diagonal",
 ]
 """How a result's axes follow from the arguments'; each is a rule of `compiler.resolve.shapes`."""
@@ -56,6 +56,8 @@ class FunctionRow:
         support: The support of the result from the arguments'.
         summary: One line for the reference.
         optional: How many of the last parameters may be left out.
+        leading_optional: Whether the second parameter may be left out, as that of a covariance
+            between all pairs of one set.
     """
 
     name: str
@@ -67,6 +69,7 @@ class FunctionRow:
     element: Literal["real", "int", "bool", "same"] = "real"
     support: SupportRule = lambda supports: REAL
     optional: int = 0
+    leading_optional: bool = False
 
     @property
     def most(self) -> int | None:
@@ -78,12 +81,16 @@ class FunctionRow:
     @property
     def least(self) -> int:
         """The smallest number of positional arguments."""
-        return len(self.parameters) - self.optional
+        return len(self.parameters) - self.optional - self.leading_optional
 
     @property
     def signature(self) -> str:
         """The call as the reference shows it."""
-        return f"{self.name}({', '.join(self.parameters)})"
+        whole = f"{self.name}({', '.join(self.parameters)})"
+        if not self.leading_optional:
+            return whole
+        first, _, *others = self.parameters
+        return f"{self.name}({', '.join([first, *others])})` or `{whole}"
 
 
 def constantly(support: Support) -> SupportRule:

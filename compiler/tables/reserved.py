@@ -15,6 +15,7 @@ EMITTED = frozenset(
         "Vindex",
         "concatenate",
         "constraints",
+        "covariances",
         "create_plates",
         "derive",
         "dist",

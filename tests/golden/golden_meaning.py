@@ -8,8 +8,10 @@ from typing import Any
 
 import pyro.distributions as dist
 import torch
+from golden_covariances import covariance
 
 import autoguide_core.distributions as ours
+from autoguide_core.functions import covariances
 from compiler.ir import (
     Apply,
     Assignment,
@@ -225,6 +227,8 @@ class Meaning:
                 )(shape)
             case "identity":
                 return torch.eye(self._length(event[0]))
+            case "covariance":
+                return covariance(row.name, given)
             case "columns":
                 return torch.stack(torch.broadcast_tensors(*meet(event[:-1])), -1)
             case "concatenate":
@@ -298,5 +302,5 @@ def _keys(lengths: list[int]) -> Iterator[tuple[int, ...]]:
 def _fill(template: str, arguments: Any) -> Tensor:
     names = {f"a{i}": argument for i, argument in enumerate(arguments)}
     code = template.format(*names)
-    found: Tensor = eval(code, {"torch": torch}, names)
+    found: Tensor = eval(code, {"torch": torch, "covariances": covariances}, names)
     return found

@@ -1,0 +1,1 @@
+"""Untuned fits of public posteriors beside their references: errors, verdicts and seconds."""

@@ -105,5 +105,6 @@ PROCESSES = {
     "hudson_lynx_hare-lotka_volterra": Statement(
         ("theta", "z_init", "sigma"), lotka_volterra, tolerance=1e-4
     ),
-    "gp_pois_regr-gp_regr": Statement(("rho", "alpha", "sigma"), gp_regr),
+    # The language's covariances have 1.5e-8 of the variance more on the diagonal.
+    "gp_pois_regr-gp_regr": Statement(("rho", "alpha", "sigma"), gp_regr, tolerance=1e-6),
 }

@@ -139,7 +139,7 @@ class Spec:
             data: A dict, a pandas DataFrame, an xarray Dataset, a file's path, or several.
             progress: Whether to show a progress bar.
             **options: `guide`, `seed`, `steps`, `draws`, `device`, `dtype`, `sizes`, `mapping`,
-                `reweight`, `log_likelihood`, `allow_callables`, `checkpoint`, `restarts`, or any
+                `log_likelihood`, `allow_callables`, `checkpoint`, `restarts`, or any
                 setting of a `fit` block.
 
         Returns:

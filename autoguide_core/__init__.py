@@ -49,7 +49,15 @@ from autoguide_core.initialization import (
     init_to_uniform,
     init_to_value,
 )
-from autoguide_core.posterior import Draws, Psis, draw_posterior, psis, resample
+from autoguide_core.posterior import (
+    Corrected,
+    Draws,
+    Psis,
+    draw_corrected,
+    draw_posterior,
+    psis,
+    resample,
+)
 from autoguide_core.utils import mean_field_entropy
 
 __all__ = [
@@ -77,6 +85,7 @@ __all__ = [
     "AutoRegressiveMessenger",
     "AutoSemiDAIS",
     "AutoStructured",
+    "Corrected",
     "Draws",
     "FitError",
     "FitResult",
@@ -94,6 +103,7 @@ __all__ = [
     "Psis",
     "StructuredReparam",
     "Truncated",
+    "draw_corrected",
     "draw_posterior",
     "explain_loss",
     "fit",

@@ -1,5 +1,6 @@
-"""From draws of a Gaussian to draws of a posterior, by annealing with Hamiltonian moves."""
+"""From draws of a base to draws of a posterior, by annealing with Hamiltonian moves."""
 
 from autoguide_core.annealing.anneal import Annealed, anneal
+from autoguide_core.annealing.base import Base, NormalMixture, StandardNormal
 
-__all__ = ["Annealed", "anneal"]
+__all__ = ["Annealed", "Base", "NormalMixture", "StandardNormal", "anneal"]

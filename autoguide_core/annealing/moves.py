@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from autoguide_core.annealing.particles import Evaluate, Particles
+from autoguide_core.annealing.particles import Particles, Path
 
 _WANTED_ACCEPTANCE = 0.8
 _LENGTH = 0.5 * math.pi
@@ -27,7 +27,7 @@ class Mover:
     Carlo within sequential Monte Carlo" (2021).
 
     Args:
-        evaluate: The posterior in whitened coordinates.
+        path: From the base to the posterior, in whitened coordinates.
         dim: D.
         generator: Where random numbers come from.
 
@@ -36,19 +36,19 @@ class Mover:
         evaluations: Gradients of the posterior taken so far.
     """
 
-    def __init__(self, evaluate: Evaluate, dim: int, generator: torch.Generator) -> None:
+    def __init__(self, path: Path, dim: int, generator: torch.Generator) -> None:
         self.acceptance, self.evaluations = math.nan, 0
-        self._evaluate, self._generator = evaluate, generator
+        self._path, self._generator = path, generator
         self._step = _FIRST_STEP / dim**0.25
         self._factor = torch.eye(dim, dtype=torch.float64)
 
-    def adapt(self, at: Tensor) -> None:
+    def adapt(self, points: Tensor) -> None:
         """Take the covariance of particles (S, D) as the inverse mass.
 
         It is drawn towards the identity, and to its diagonal where particles are few.
         """
-        count, dim = at.shape
-        covariance = torch.cov(at.T).reshape(dim, dim)
+        count, dim = points.shape
+        covariance = torch.cov(points.T).reshape(dim, dim)
         share = count / (count + _PRIOR_WEIGHT * dim)
         diagonal = torch.diag(torch.diagonal(covariance))
         covariance = share * covariance + (1.0 - share) * diagonal
@@ -57,18 +57,18 @@ class Mover:
 
     def move(self, particles: Particles, temperature: float) -> Particles:
         """Move every particle once, leaving the density of a temperature as it is."""
-        count, dim = particles.at.shape
+        count, dim = particles.points.shape
         factor = self._factor
         leaps = self._leaps()
         careful = self._uniform(count) < _CAREFUL_SHARE
         step = self._step * torch.where(careful, 0.1 + 0.9 * self._uniform(count), 1.0)[:, None]
-        # In coordinates in which the mass is one: position = at, momentum along factor.T.
+        # In coordinates in which the mass is one: position = points, momentum along factor.T.
         momentum = self._normal(count, dim)
         now, speed = particles, momentum
         for _ in range(leaps):
-            speed = speed + 0.5 * step * (now.log_slope(temperature) @ factor)
-            now = Particles.of(self._evaluate, now.at + step * (speed @ factor.T))
-            speed = speed + 0.5 * step * (now.log_slope(temperature) @ factor)
+            speed = speed + 0.5 * step * (now.slope(temperature) @ factor)
+            now = self._path.at(now.points + step * (speed @ factor.T))
+            speed = speed + 0.5 * step * (now.slope(temperature) @ factor)
         self.evaluations += leaps * count
         gain = now.log_density(temperature) - particles.log_density(temperature)
         gain = gain - 0.5 * speed.square().sum(1) + 0.5 * momentum.square().sum(1)
@@ -76,7 +76,7 @@ class Mover:
         bold = probability[~careful]
         self.acceptance = float(bold.mean()) if len(bold) else float(probability.mean())
         self._step *= math.exp(self.acceptance - _WANTED_ACCEPTANCE)
-        return particles.where(self._uniform(count) < probability, now)
+        return particles.replaced(self._uniform(count) < probability, now)
 
     def _leaps(self) -> int:
         """Steps of a trajectory of random length, lest it meets a period of the posterior."""

@@ -1,4 +1,4 @@
-"""Particles between a standard normal and a posterior, in whitened coordinates."""
+"""Particles between a base distribution and a posterior."""
 
 from __future__ import annotations
 
@@ -8,51 +8,77 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from autoguide_core.annealing.base import Base
+
 Evaluate = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Log densities (S,) and gradients (S, D) at points (S, D)."""
 
 
-@dataclass
-class Particles:
-    """Positions with what the posterior says of them.
+@dataclass(frozen=True)
+class Path:
+    """The distributions ``q^(1-t) p^t`` between a base q and a posterior p.
 
     Attributes:
-        at: Positions, shape (S, D).
-        log_p: Log density of the posterior there, (S,); -inf where it is not finite.
-        slope: Its gradient, (S, D); zero where it is not finite.
+        base: q.
+        evaluate: p.
     """
 
-    at: Tensor
-    log_p: Tensor
-    slope: Tensor
+    base: Base
+    evaluate: Evaluate
 
-    @classmethod
-    def of(cls, evaluate: Evaluate, at: Tensor) -> Particles:
-        """Evaluate the posterior at positions."""
-        log_p, slope = evaluate(at)
-        good = log_p.isfinite() & slope.isfinite().all(1)
-        return cls(at, torch.where(good, log_p, -torch.inf), torch.where(good[:, None], slope, 0.0))
+    def at(self, points: Tensor) -> Particles:
+        """Put particles at points (S, D)."""
+        log_p, slope_p = self.evaluate(points)
+        good = log_p.isfinite() & slope_p.isfinite().all(1)
+        log_p = torch.where(good, log_p, -torch.inf)
+        return Particles(
+            points, *self.base.score(points), log_p, torch.where(good[:, None], slope_p, 0.0)
+        )
+
+
+@dataclass(frozen=True)
+class Particles:
+    """Positions with what base and posterior say of them.
+
+    Attributes:
+        points: Positions, shape (S, D).
+        log_q: Log density of the base there, (S,).
+        slope_q: Its gradient, (S, D).
+        log_p: Log density of the posterior, (S,); -inf where it is not finite.
+        slope_p: Its gradient, (S, D); zero where it is not finite.
+    """
+
+    points: Tensor
+    log_q: Tensor
+    slope_q: Tensor
+    log_p: Tensor
+    slope_p: Tensor
 
     def log_density(self, temperature: float) -> Tensor:
-        """Log density ``(1 - t) log q + t log p`` of the path from the standard normal q, (S,)."""
-        log_q = -0.5 * self.at.square().sum(1)
-        if temperature == 0.0:
-            return log_q
-        return (1.0 - temperature) * log_q + temperature * self.log_p
+        """Log density of the path at a temperature from 0 to 1, (S,)."""
+        return (1.0 - temperature) * self.log_q + temperature * self.log_p
 
-    def log_slope(self, temperature: float) -> Tensor:
+    def slope(self, temperature: float) -> Tensor:
         """The gradient of ``log_density``, (S, D)."""
-        return (temperature - 1.0) * self.at + temperature * self.slope
+        return (1.0 - temperature) * self.slope_q + temperature * self.slope_p
+
+    @property
+    def log_weights(self) -> Tensor:
+        """Log importance weights of the posterior against the base, (S,)."""
+        return self.log_p - self.log_q
 
     def take(self, index: Tensor) -> Particles:
         """The particles of the given places."""
-        return Particles(self.at[index], self.log_p[index], self.slope[index])
+        return Particles(*(value[index] for value in self._values()))
 
-    def where(self, accepted: Tensor, other: Particles) -> Particles:
+    def replaced(self, accepted: Tensor, other: Particles) -> Particles:
         """``other`` where accepted (S,), and these elsewhere."""
-        column = accepted[:, None]
         return Particles(
-            torch.where(column, other.at, self.at),
-            torch.where(accepted, other.log_p, self.log_p),
-            torch.where(column, other.slope, self.slope),
+            *(
+                torch.where(accepted[:, None] if new.dim() == 2 else accepted, new, old)
+                for new, old in zip(other._values(), self._values(), strict=True)
+            )
         )
+
+    def _values(self) -> tuple[Tensor, ...]:
+        return self.points, self.log_q, self.slope_q, self.log_p, self.slope_p

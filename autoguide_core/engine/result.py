@@ -6,7 +6,7 @@ import contextlib
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from autoguide_core.engine.convergence import Verdict
 from autoguide_core.engine.isolation import StoreState, own_store
 from autoguide_core.engine.settings import FitSettings
 from autoguide_core.engine.structure import Model
+
+if TYPE_CHECKING:  # made there with what is defined here
+    from autoguide_core.engine.curvature.fitted import FittedGaussian
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Run:
         guide: The guide to use from now on, where it is another than the one given.
         engine: What made the steps; see :class:`FitResult`.
         engine_reason: Why not something faster; see :class:`FitResult`.
+        gaussian: See :class:`FitResult`.
     """
 
     elbo: npt.NDArray[np.float64]
@@ -40,6 +44,7 @@ class Run:
     guide: Model | None = None
     engine: str = "torch"
     engine_reason: str = ""
+    gaussian: FittedGaussian | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ class FitResult:
             where there was nothing faster.
         notes: Things worth knowing that are not errors (a fallback taken, say).
         store: The parameter store of the fit.
+        gaussian: The guide as a normal in the coordinates of the model's compiled density, from
+            which draws are annealed to the posterior; None where the fit has not used it.
     """
 
     guide: Callable[..., Any]
@@ -83,6 +90,7 @@ class FitResult:
     engine_reason: str = ""
     notes: tuple[str, ...] = ()
     store: StoreState = field(default_factory=dict, repr=False)
+    gaussian: FittedGaussian | None = field(default=None, repr=False)
 
     @classmethod
     def of(
@@ -113,6 +121,7 @@ class FitResult:
             engine_reason=run.engine_reason,
             notes=run.notes,
             store=store,
+            gaussian=run.gaussian,
         )
 
     @contextlib.contextmanager

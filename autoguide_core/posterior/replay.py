@@ -86,7 +86,7 @@ def replay_model(
             for site in trace.nodes.values()
             if site["type"] == "sample"
         )
-        log_p, found = _in_chunks(evaluate, values, max(1, _NUMBERS_PER_CHUNK // max(size, 1)))
+        log_p, found = in_chunks(evaluate, values, size)
     single = all(dtype != torch.float64 for dtype in dtypes.values())
     omitted = tuple(name for name in shapes if name not in kept)
     notes = tuple(
@@ -107,13 +107,23 @@ def replay_model(
     )
 
 
-def _in_chunks(
+def in_chunks(
     evaluate: Callable[[dict[str, torch.Tensor]], Evaluation],
     values: dict[str, torch.Tensor],
-    chunk: int,
+    size: int,
 ) -> Evaluation:
-    """Evaluate all draws, a chunk of them at once where the model can be vectorised."""
+    """Evaluate all draws, a chunk of them at once where the model can be vectorised.
+
+    Args:
+        evaluate: From the values of one draw to a scalar and tensors by name.
+        values: The values of all draws, each (S, …).
+        size: How many numbers one evaluation handles, which tells how many go at once.
+
+    Returns:
+        The scalars, (S,), and the tensors, each (S, …).
+    """
     count = next(iter(values.values())).shape[0]
+    chunk = max(1, _NUMBERS_PER_CHUNK // max(size, 1))
 
     def at(index: int | slice) -> dict[str, torch.Tensor]:
         return {name: value[index] for name, value in values.items()}

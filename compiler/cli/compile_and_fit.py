@@ -109,7 +109,10 @@ def _sizes(
 )
 @click.option("--out", metavar="DIR", help="Folder of the results; SPEC's name + -fit by default.")
 @click.option(
-    "--no-reweight", is_flag=True, help="Keep the guide's own draws, without importance weights."
+    "--correction",
+    type=click.Choice(SETTINGS["correction"].choices),
+    help="What is done with the guide's draws: as much as is needed (auto), annealing to the "
+    "posterior, importance weights, or nothing.",
 )
 @click.option(
     "--log-likelihood", is_flag=True, help="Save the pointwise log likelihood, for LOO and WAIC."
@@ -147,7 +150,7 @@ def command(
     restarts: int,
     checkpoint: str | None,
     out: str | None,
-    no_reweight: bool,
+    correction: str | None,
     log_likelihood: bool,
     allow_callables: bool,
     form: str,
@@ -193,7 +196,7 @@ def command(
             "checkpoint": checkpoint,
             "sizes": sizes,
             "mapping": mapping,
-            "reweight": not no_reweight,
+            "correction": correction,
             "log_likelihood": log_likelihood,
             "allow_callables": allow_callables,
             "progress": not quiet,

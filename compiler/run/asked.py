@@ -41,7 +41,6 @@ def asked_for(
     program: Program,
     guide: str | None,
     overrides: dict[str, Any],
-    reweight: bool,
     dtype: str,
     device: str,
     diagnostics: Diagnostics,
@@ -52,7 +51,6 @@ def asked_for(
         program: A resolved and checked program.
         guide: Name of the guide; the program's first by default.
         overrides: Settings over the spec's, by name; None where nothing is set.
-        reweight: Whether draws may be re-weighted.
         dtype: Floating type, by name.
         device: Where to compute.
         diagnostics: Where to tell what cannot be met.
@@ -74,7 +72,6 @@ def asked_for(
         program,
         overrides,
         guide=chosen.name,
-        reweight=reweight,
         dtype=dtype,
         device=device,
         diagnostics=diagnostics,

@@ -36,7 +36,6 @@ def fit_program(
     dtype: str = "float64",
     sizes: Mapping[str, int] | None = None,
     mapping: Mapping[str, str] | None = None,
-    reweight: bool = True,
     log_likelihood: bool = False,
     allow_callables: bool = False,
     progress: bool = True,
@@ -58,7 +57,6 @@ def fit_program(
         dtype: `float64` or `float32`.
         sizes: Sizes of dims.
         mapping: From a column or key of the data to the spec's name.
-        reweight: Whether draws may be re-weighted by Pareto-smoothed importance sampling.
         log_likelihood: Whether to keep the pointwise log likelihood, for model comparison.
         allow_callables: Whether the spec may import Python code.
         progress: Whether to show a progress bar where there is a terminal.
@@ -74,13 +72,14 @@ def fit_program(
     """
     _check_restarts(restarts, checkpoint, diagnostics)
     overrides = {**settings, "seed": seed, "steps": steps, "draws": draws}
-    asked = asked_for(program, guide, overrides, reweight, dtype, device, diagnostics)
+    asked = asked_for(program, guide, overrides, dtype, device, diagnostics)
     with surroundings(asked, allow_callables):
         job = job_of(asked, data, mapping, sizes)
         if restarts == 1:
-            return _finished(job, job.fit(progress, checkpoint), data, log_likelihood)
+            return _finished(job, job.fit(progress, checkpoint), data, log_likelihood, progress)
         many = job.fit_many(progress, kwargs=job.arguments, restarts=restarts)
-        fit = _finished(job, many.best, data, log_likelihood, (many.verdict, *many.notes))
+        notes = (many.verdict, *many.notes)
+        fit = _finished(job, many.best, data, log_likelihood, progress, notes)
     return replace(fit, restarts=pd.DataFrame(many.summary()).set_index(many.kind))
 
 
@@ -94,7 +93,6 @@ def fit_data_sets(
     dtype: str = "float64",
     sizes: Mapping[str, int] | None = None,
     mapping: Mapping[str, str] | None = None,
-    reweight: bool = True,
     log_likelihood: bool = False,
     allow_callables: bool = False,
     progress: bool = True,
@@ -114,7 +112,6 @@ def fit_data_sets(
         dtype: `float64` or `float32`.
         sizes: Sizes of dims, the same for all.
         mapping: From a column or key of the data to the spec's name.
-        reweight: Whether draws may be re-weighted by Pareto-smoothed importance sampling.
         log_likelihood: Whether to keep the pointwise log likelihoods.
         allow_callables: Whether the spec may import Python code.
         progress: Whether to show a progress bar where there is a terminal.
@@ -126,7 +123,7 @@ def fit_data_sets(
     Raises:
         SpecError: If a setting, some data or one of the fits is at fault.
     """
-    asked = asked_for(program, guide, settings, reweight, dtype, device, diagnostics)
+    asked = asked_for(program, guide, settings, dtype, device, diagnostics)
     if not data_sets:
         return []
     with surroundings(asked, allow_callables):
@@ -144,18 +141,23 @@ def fit_data_sets(
         else:
             results = tuple(job.fit(progress) for job in jobs)
         return [
-            _finished(job, result, data, log_likelihood, notes)
+            _finished(job, result, data, log_likelihood, progress, notes)
             for job, result, data in zip(jobs, results, data_sets, strict=True)
         ]
 
 
 def _finished(
-    job: Job, fitted: FitResult, data: Any, log_likelihood: bool, notes: Sequence[str] = ()
+    job: Job,
+    fitted: FitResult,
+    data: Any,
+    log_likelihood: bool,
+    progress: bool,
+    notes: Sequence[str] = (),
 ) -> Fit:
     """Draw from a fitted guide, and put everything together."""
     bound, diagnostics = job.data, job.diagnostics
     with suitable_threads(bound.values):
-        posterior = job.draw(fitted)
+        posterior = job.draw(fitted, progress)
         groups = job.groups(posterior, log_likelihood)
     record = {
         "spec": diagnostics.path,
@@ -240,7 +242,7 @@ def _attributes(
         "verdict": fitted.verdict,
         "khat": "unknown" if posterior.khat is None else posterior.khat,
         "khat_meaning": posterior.trust,
-        "reweighted": posterior.reweighted,
+        "correction": posterior.correction,
     }
 
 

@@ -125,10 +125,10 @@ class Job:
         with self._told("building the guide"), own_store({}), own_randomness(seed):
             return self.module.call(self._guide_name, self._environment)
 
-    def draw(self, fitted: FitResult) -> Posterior:
+    def draw(self, fitted: FitResult, progress: bool = False) -> Posterior:
         """Draw from the fitted guide."""
         tensors = [v for v in self._full.values() if isinstance(v, torch.Tensor)]
-        with self._told("drawing from the posterior"):
+        with self._told("drawing from the posterior"), progress_bar(progress) as callback:
             posterior = sample_posterior(
                 fitted,
                 self.module.function("model"),
@@ -139,6 +139,7 @@ class Job:
                 unscored="the data are too many to be scored for each draw"
                 if self.data.streamed
                 else None,
+                progress=callback,
             )
             discrete = self._predictor.summed_out(posterior.draws, posterior.latents)
         return replace(posterior, draws={**posterior.draws, **discrete})

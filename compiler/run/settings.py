@@ -18,7 +18,7 @@ class RunSettings:
     Attributes:
         engine: What the engine is told.
         draws: Draws of the posterior that are kept.
-        reweight: Whether draws are re-weighted where that can be relied on.
+        correction: What is done with the guide's draws; see `autoguide_core.draw_corrected`.
         dtype: Floating type, by name.
         device: Where tensors live.
         guide: The guide's name.
@@ -26,7 +26,7 @@ class RunSettings:
 
     engine: FitSettings
     draws: int
-    reweight: bool
+    correction: str
     dtype: str
     device: str
     guide: str
@@ -48,7 +48,7 @@ class RunSettings:
             "analytic_kl": engine.analytic_kl,
             "seed": engine.seed,
             "draws": self.draws,
-            "reweight": self.reweight,
+            "correction": self.correction,
             "dtype": self.dtype,
             "device": self.device,
         }
@@ -59,7 +59,6 @@ def run_settings(
     overrides: dict[str, Any],
     *,
     guide: str,
-    reweight: bool,
     dtype: str,
     device: str,
     diagnostics: Diagnostics,
@@ -70,7 +69,6 @@ def run_settings(
         program: The program, with the settings of its `fit` block.
         overrides: What the caller sets by name; None where nothing is.
         guide: The guide's name.
-        reweight: Whether draws may be re-weighted.
         dtype: Floating type, by name.
         device: Where tensors live.
         diagnostics: Where to report a setting that is out of range.
@@ -84,9 +82,15 @@ def run_settings(
     if not isinstance(draws, int) or draws < 2:
         diagnostics.report("PPL081", None, f"draws is {draws}", "ask for at least 2")
         return None
+    correction = str(chosen.pop("correction", SETTINGS["correction"].default))
+    if correction not in SETTINGS["correction"].choices:
+        message = f"correction is {correction!r}"
+        remedy = f"one of {', '.join(SETTINGS['correction'].choices)}"
+        diagnostics.report("PPL081", None, message, remedy)
+        return None
     try:
         engine = FitSettings(**chosen)
     except (ValueError, TypeError) as error:
         diagnostics.report("PPL081", None, str(error), "`pplc explain PPL081` lists the settings")
         return None
-    return RunSettings(engine, draws, reweight, dtype, device, guide)
+    return RunSettings(engine, draws, correction, dtype, device, guide)

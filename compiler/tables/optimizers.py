@@ -159,7 +159,16 @@ _SETTINGS = (
         "Whether the divergence of a site's guide from its prior is taken in closed form, where "
         "there is one.",
     ),
-    Option("draws", "int", 4000, "Draws from the posterior that are kept.", least=1),
+    Option("draws", "int", 8000, "Draws from the posterior that are kept.", least=1),
+    Option(
+        "correction",
+        "choice",
+        "auto",
+        "What is done with the guide's draws: `annealing`: they are taken to the posterior by "
+        "annealing, for a fit by curvature; `weights`: drawn again by importance weights, where "
+        "k-hat allows it; `none`: nothing; `auto`: as much as is needed.",
+        choices=("auto", "annealing", "weights", "none"),
+    ),
 )
 
 SETTINGS: dict[str, Option] = {row.name: row for row in _SETTINGS}

@@ -60,7 +60,7 @@ def test_options_reach_the_fit(files: Path) -> None:
     result = run(
         "fit", "coin.ppl", "--data", "data.json", "--guide", "point", "--seed", "7",
         "--steps", "30", "--draws", "20", "--dtype", "float32", "--device", "cpu",
-        "--map", "y=other", "--no-reweight", "--out", "deep/result", "--format", "json",
+        "--map", "y=other", "--correction", "none", "--out", "deep/result", "--format", "json",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["out"] == "deep/result"
@@ -74,7 +74,7 @@ def test_options_reach_the_fit(files: Path) -> None:
     assert settings["steps"] == 30
     assert settings["draws"] == 20
     assert settings["dtype"] == "float32"
-    assert settings["reweight"] is False
+    assert settings["correction"] == "none"
 
 
 def test_the_same_seed_gives_the_same_numbers(files: Path) -> None:

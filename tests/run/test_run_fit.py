@@ -96,11 +96,11 @@ def test_draws_that_can_be_trusted_are_reweighted():
     )
     data = {"y": [1.0, 2.0, 3.0]}
     options = {"steps": 500, "draws": 4000, "progress": False}
-    fit, plain = (pplc.loads(text).fit(data, reweight=r, **options) for r in (True, False))
+    fit, plain = (pplc.loads(text).fit(data, correction=c, **options) for c in ("weights", "none"))
     assert fit.trusted
-    assert fit.posterior.reweighted
+    assert fit.posterior.correction == "weights"
     assert "re-weighted" in fit.verdict[1]
-    assert not plain.posterior.reweighted
+    assert plain.posterior.correction == "none"
     row = fit.summary().loc["mu"]
     assert row["mean"] == pytest.approx(1.5, abs=0.03)  # the exact posterior is Normal(1.5, 0.5)
     assert row["sd"] == pytest.approx(0.5, rel=0.04)

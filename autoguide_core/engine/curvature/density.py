@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -39,6 +40,7 @@ class LogDensity:
     Attributes:
         layout: As given or found.
         dim: Length D of the flat vector.
+        numbers: How many numbers the model draws or observes in one run.
     """
 
     def __init__(
@@ -64,6 +66,11 @@ class LogDensity:
             }
         )
         self.dim = sum(shape.numel() for shape in self.layout.values())
+        self.numbers = sum(
+            math.prod(getattr(site["fn"], "batch_shape", ()))  # not always a torch.Size
+            for site in trace.nodes.values()
+            if site["type"] == "sample"
+        )
 
     def __call__(self, point: torch.Tensor, knowledge: torch.Tensor | None = None) -> torch.Tensor:
         """Evaluate at one point.

@@ -7,12 +7,14 @@ values.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
+from functools import cached_property
 
 import torch
 
-from autoguide_core.engine.tracing.trace import Function, retrace, trace_function
+from autoguide_core.engine.tracing.trace import Function, retrace, touched, trace_function
 
 Density = Callable[..., torch.Tensor]
 Inputs = tuple[torch.Tensor, ...]
@@ -38,7 +40,7 @@ class Gradients:
         self.known = known
         self.note: str | None = None
         self.obstacle: str | None = None
-        self._density = density
+        self._density, self._start = density, start
         self._graph: Function | None = None
         self._batched: dict[int, Function] = {}
         self._hessian: Function | None = None
@@ -48,6 +50,13 @@ class Gradients:
             self._graph = trace_function(_with_gradient(density), (start, *known), elsewhere)
         except Exception as error:  # tracing may fail in as many ways as a model has operations
             self._give_up(f"the density could not be traced ({_short(error)})")
+
+    @cached_property
+    def cost(self) -> float:
+        """How many numbers one evaluation at one point touches; infinite where it is not known."""
+        if self._graph is None:
+            return math.inf
+        return float(touched(self._graph, (self._start, *self.known)))
 
     def value_and_grad(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Evaluate at S points.

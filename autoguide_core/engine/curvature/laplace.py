@@ -10,7 +10,7 @@ import torch
 
 from autoguide_core.engine.convergence import Verdict
 from autoguide_core.engine.curvature.folding import write_gaussian
-from autoguide_core.engine.curvature.method import search_mode
+from autoguide_core.engine.curvature.search import search_modes
 from autoguide_core.engine.curvature.whitening import by_curvature
 from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.progress import Reporter
@@ -47,7 +47,7 @@ def run_laplace(
     Raises:
         FitError: If the log density is finite at none of the starts.
     """
-    search = search_mode(model, guide, args, kwargs, settings.seed, report)
+    search = search_modes(model, guide, args, kwargs, settings.seed, report)
     mode = search.mode
     if mode is None:
         raise FitError("the log density is not a finite number at any starting point")

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 
 from autoguide_core.engine.convergence import Verdict, judge
-from autoguide_core.engine.curvature.density import LogDensity
-from autoguide_core.engine.curvature.folding import flat_layout, write_gaussian
+from autoguide_core.engine.curvature.fitted import FittedGaussian
+from autoguide_core.engine.curvature.folding import write_gaussian
 from autoguide_core.engine.curvature.gaussian import PARTICLES, GaussianFits
 from autoguide_core.engine.curvature.gradients import Gradients
-from autoguide_core.engine.curvature.mode import Mode, find_modes
+from autoguide_core.engine.curvature.search import Search, search_modes
 from autoguide_core.engine.curvature.whitening import Whitening, by_curvature, by_scale
 from autoguide_core.engine.progress import Reporter
 from autoguide_core.engine.result import Run
@@ -23,8 +23,6 @@ from autoguide_core.engine.settings import FitSettings
 from autoguide_core.engine.structure import Model
 
 MAX_DIM = 250
-STARTS = 4
-_START_RADIUS = 2.0
 _MEAN_FIELD_STEPS = 1000
 _MEAN_FIELD_SCALE = 0.1
 _TRIAL_BATCHES = 16
@@ -33,54 +31,6 @@ _CLEARLY_AHEAD = 2.0
 _STEPS_BY_GAP = ((0.005, 200), (0.05, 500))
 _GAP_LIMIT, _GAP_PER_DIM = 2.0, 0.25
 _NARROWER = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
-
-
-@dataclass(frozen=True)
-class Search:
-    """The density of a model and the best mode found.
-
-    Attributes:
-        gradients: The log density.
-        start: The guide's own starting point, shape (D,).
-        mode: The mode, or None if no start had a finite density.
-    """
-
-    gradients: Gradients
-    start: torch.Tensor
-    mode: Mode | None
-
-
-def search_mode(
-    model: Model,
-    guide: Any,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    seed: int,
-    report: Reporter,
-) -> Search:
-    """Find the mode of a model's unconstrained density from the guide's start and three others.
-
-    Args:
-        model: The model.
-        guide: A guide with one flat latent vector, already set up.
-        args: The model's positional arguments.
-        kwargs: The model's keyword arguments.
-        seed: Seed of the other starts, uniform on (-2, 2).
-        report: Where progress goes.
-
-    Returns:
-        The search's outcome.
-    """
-    density = LogDensity(model, args, kwargs, flat_layout(guide))
-    start = guide.loc.detach().double()
-    gradients = Gradients(density, start)
-    generator = torch.Generator(device=start.device).manual_seed(seed)
-    starts = [start]
-    for _ in range(STARTS - 1):
-        unit = torch.rand(density.dim, generator=generator, dtype=start.dtype, device=start.device)
-        starts.append(_START_RADIUS * (2.0 * unit - 1.0))
-    modes = find_modes(gradients, starts, report.phase("mode"))
-    return Search(gradients, start, modes[0] if modes else None)
 
 
 def run_curvature(
@@ -103,7 +53,8 @@ def run_curvature(
 
     Args:
         model: The model, without subsampled plates.
-        guide: An ``AutoMultivariateNormal`` over all of its continuous latents, already set up.
+        guide: An ``AutoMultivariateNormal`` over all of its continuous latents, already set up;
+            one that holds knowledge of non-centred latents gets what the data tell of them.
         args: The model's positional arguments.
         kwargs: The model's keyword arguments.
         settings: The settings of the fit.
@@ -116,7 +67,7 @@ def run_curvature(
     Raises:
         FitError: If the density is not a finite number where it is needed.
     """
-    search = search_mode(model, guide, args, kwargs, settings.seed, report)
+    search = search_modes(model, guide, args, kwargs, settings.seed, report)
     dim = len(search.start)
     with closing(GaussianFits(search.gradients, dim, settings, repeatable=repeatable)) as fits:
         start = _choose_start(search, fits, settings, report)
@@ -124,6 +75,8 @@ def run_curvature(
         settings = replace(settings, steps=min(settings.steps, most))
         gaussian = fits.fit(start.whitening, settings, report.phase("variational"))
     write_gaussian(guide, gaussian.loc, gaussian.factor)
+    if search.knowledge is not None:
+        guide.knowledge.copy_(search.knowledge)
     negligible = _STEPS_BY_GAP[0][0]
     if start.gap < negligible:
         verdict = Verdict(
@@ -143,6 +96,7 @@ def run_curvature(
         tuple(notes),
         engine=gaussian.engine,
         engine_reason="; ".join(fits.obstacles),
+        gaussian=FittedGaussian(search, gaussian.loc, gaussian.factor),
     )
 
 

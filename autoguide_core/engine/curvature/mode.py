@@ -82,7 +82,8 @@ def find_modes(
         reached = _climb_once(gradients, start)
         if reached is not None:
             found.append(reached)
-        report(index + 1, len(starts), -min(found)[0] if found else float("nan"))
+        best = min((value for value, _ in found), default=math.nan)
+        report(index + 1, len(starts), -best)
     modes: list[Mode] = []
     for value, at in sorted(found, key=lambda one: one[0]):
         if modes and -value < modes[0].log_density - _HOPELESSLY_BELOW:

@@ -66,6 +66,22 @@ def retrace(function: Function, example: Any) -> Function:
     return graph
 
 
+def touched(graph: Function, example: Any) -> int:
+    """How many numbers the operations of a graph read and write in one run."""
+    assert isinstance(graph, GraphModule)
+    values = _Recorder(graph).record(example)
+
+    def size(node: torch.fx.Node) -> int:
+        value = values.get(node)
+        return value.numel() if isinstance(value, torch.Tensor) else 0
+
+    return sum(
+        size(node) + sum(map(size, node.all_input_nodes))
+        for node in graph.graph.nodes
+        if node.op == "call_function"
+    )
+
+
 def _fold_constants(graph: GraphModule, example: Any) -> GraphModule:
     """Compute once what does not depend on the input's values.
 

@@ -1,0 +1,86 @@
+"""Where a model's density is high: what the data tell of its latents, and its modes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from autoguide_core.engine.curvature.density import LogDensity
+from autoguide_core.engine.curvature.folding import flat_layout
+from autoguide_core.engine.curvature.gradients import Gradients
+from autoguide_core.engine.curvature.knowledge import learn_knowledge
+from autoguide_core.engine.curvature.mode import Mode, find_modes
+from autoguide_core.engine.progress import Reporter
+from autoguide_core.engine.structure import Model
+
+STARTS = 4
+_START_RADIUS = 2.0
+
+
+@dataclass(frozen=True)
+class Search:
+    """The density of a model and the modes found.
+
+    Attributes:
+        density: The log density.
+        gradients: The same, with gradients; what it knows of non-centred latents is ``known``.
+        start: A starting point in its coordinates, shape (D,).
+        modes: The highest mode and others that count; none if no start had a finite density.
+    """
+
+    density: LogDensity
+    gradients: Gradients
+    start: torch.Tensor
+    modes: tuple[Mode, ...]
+
+    @property
+    def mode(self) -> Mode | None:
+        """The highest mode."""
+        return self.modes[0] if self.modes else None
+
+    @property
+    def knowledge(self) -> torch.Tensor | None:
+        """What is known of non-centred latents, (2, D), or None where there are none."""
+        return self.gradients.known[0] if self.gradients.known else None
+
+
+def search_modes(
+    model: Model,
+    guide: Any,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    seed: int,
+    report: Reporter,
+) -> Search:
+    """Find the modes of a model's unconstrained density from the guide's start and three others.
+
+    Args:
+        model: The model.
+        guide: A guide with one flat latent vector, already set up.
+        args: The model's positional arguments.
+        kwargs: The model's keyword arguments.
+        seed: Seed of the other starts, uniform on (-2, 2).
+        report: Where progress goes.
+
+    Returns:
+        The search's outcome.
+    """
+    density = LogDensity(model, args, kwargs, flat_layout(guide))
+    start = guide.loc.detach().double()
+    knowledge = getattr(guide, "knowledge", None)
+    if knowledge is not None and bool(density.noncentrable.any()):
+        gradients = Gradients(density, start, knowledge.detach().double())
+        begin = torch.where(density.noncentrable, 0.0, start)
+        start = learn_knowledge(density, gradients, begin)
+    else:
+        gradients = Gradients(density, start)
+    generator = torch.Generator(device=start.device).manual_seed(seed)
+    starts = [start]
+    for _ in range(STARTS - 1):
+        unit = torch.rand(density.dim, generator=generator, dtype=start.dtype, device=start.device)
+        starts.append(_START_RADIUS * (2.0 * unit - 1.0))
+    modes = find_modes(gradients, starts, report.phase("mode"))
+    return Search(density, gradients, start, tuple(modes))

@@ -274,8 +274,9 @@ class Builder(Transformer_NonRecursive[Token, Any]):
     def reparam(self, meta: Meta, how: n.Name) -> n.Modifier:
         return n.Modifier("reparam", how, (), span_of(meta))
 
-    def marginalize(self, meta: Meta) -> n.Modifier:
-        return n.Modifier("marginalize", None, (), span_of(meta))
+    def marginalize(self, meta: Meta, *keywords: n.Keyword | None) -> n.Modifier:
+        given = tuple(keyword for keyword in keywords if keyword is not None)
+        return n.Modifier("marginalize", None, given, span_of(meta))
 
     def over(self, meta: Meta, dim: n.Name) -> n.Modifier:
         return n.Modifier("over", dim, (), span_of(meta))

@@ -226,7 +226,7 @@ class Modifier:
     """What follows a distribution.
 
     `truncated(lower = a, upper = b)` and `censored(…)` (keywords), `reparam noncentered`
-    (argument), `marginalize`, `over time` (argument).
+    (argument), `marginalize` (with or without keywords), `over time` (argument).
     """
 
     kind: Literal["truncated", "censored", "reparam", "marginalize", "over"]

@@ -1,4 +1,4 @@
-"""Distributions that Pyro does not have: truncated, ordered and flat ones.
+"""Distributions that Pyro does not have: truncated, censored, ordered and flat ones.
 
 They are ordinary `pyro.distributions.TorchDistribution` classes, for hand-written models as well:
 
@@ -11,8 +11,20 @@ torch.Size([3])
 LessThan(upper_bound=1.0)
 """
 
+from autoguide_core.distributions import tails_integrated  # registers tails
+from autoguide_core.distributions.censored import Censored
 from autoguide_core.distributions.flat import Flat
 from autoguide_core.distributions.ordered import Ordered, PositiveOrdered
 from autoguide_core.distributions.truncated import Truncated
+from autoguide_core.distributions.truncated_counts import Bounded, TruncatedCounts
 
-__all__ = ["Flat", "Ordered", "PositiveOrdered", "Truncated"]
+__all__ = [
+    "Bounded",
+    "Censored",
+    "Flat",
+    "Ordered",
+    "PositiveOrdered",
+    "Truncated",
+    "TruncatedCounts",
+    "tails_integrated",
+]

@@ -32,12 +32,14 @@ class Tails:
         log_sf: log P(X > x), for x inside the support.
         from_log_cdf: The x of a given `log_cdf`, asked for at most log(1/2).
         from_log_sf: The x of a given `log_sf`, asked for at most log(1/2).
+        inside: Some point well inside the support; None: take the median.
     """
 
     log_cdf: Function
     log_sf: Function
     from_log_cdf: Function
     from_log_sf: Function
+    inside: Tensor | None = None
 
 
 def log1mexp(x: Tensor) -> Tensor:

@@ -10,10 +10,15 @@ from pyro.distributions import constraints
 from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 
-from autoguide_core.distributions.tails import LOG_2, log1mexp, parameter_of, tails
-
-LogTails = tuple[Tensor, Tensor]
-"""The logarithms of the probability below a point and of that above it."""
+from autoguide_core.distributions.cuts import (
+    LogTails,
+    base_edges,
+    log_between,
+    log_tails_above,
+    log_tails_below,
+)
+from autoguide_core.distributions.rejection import draw_between
+from autoguide_core.distributions.tails import LOG_2, parameter_of, tails
 
 
 class Truncated(TorchDistribution):
@@ -28,8 +33,9 @@ class Truncated(TorchDistribution):
     Args:
         base: The distribution to cut; of event shape (). It needs a distribution function with an
             inverse: Normal, Cauchy, Laplace, Logistic, SoftLaplace, Gumbel, Exponential,
-            HalfNormal, HalfCauchy, LogNormal, Weibull, Pareto and Uniform are accurate in the
-            tails; any other with `cdf` and `icdf` is as accurate as these are.
+            HalfNormal, HalfCauchy, LogNormal, Weibull, Pareto, Uniform, Gamma, Chi2, InverseGamma,
+            Beta, StudentT, FisherSnedecor and AsymmetricLaplace are accurate in the tails; any
+            other with `cdf` and `icdf` is as accurate as these are.
         lower: Least value; a finite number, or a tensor that broadcasts against the base's batch
             shape; None: no bound but the base's own.
         upper: Greatest value; as `lower`.
@@ -74,15 +80,10 @@ class Truncated(TorchDistribution):
         if lower is not None and upper is not None and not (lower < upper).all():
             raise ValueError("The bounds of Truncated leave nothing of its base's support")
 
-    def _base_edges(self) -> tuple[Any, Any]:
-        """Return the ends of the base's own support, as it states them; None: no end."""
-        support = self.base_dist.support
-        return getattr(support, "lower_bound", None), getattr(support, "upper_bound", None)
-
     def _edges(self) -> tuple[Tensor | None, Tensor | None]:
         """Return the ends of the support, the base's own where they are the tighter."""
         lower, upper = self.lower, self.upper
-        least, most = self._base_edges()
+        least, most = base_edges(self.base_dist)
         if least is not None:
             lower = torch.as_tensor(least) if lower is None else lower.clamp(min=least)
         if most is not None:
@@ -130,6 +131,19 @@ class Truncated(TorchDistribution):
         shape = self._extended_shape(sample_shape)
         return self.icdf(torch.rand_like(parameter_of(self.base_dist).new_empty(shape)))
 
+    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+        """Return draws."""
+        with torch.no_grad():
+            if tails(self.base_dist).inside is None:
+                return self.rsample(sample_shape)
+            return draw_between(
+                self.base_dist,
+                torch.Size(sample_shape),
+                self.lower,
+                self.upper,
+                lambda: self.rsample(sample_shape),
+            )
+
     def cdf(self, value: Tensor) -> Tensor:
         """Return the probability of a smaller value."""
         lower, upper = self._edges()
@@ -169,39 +183,13 @@ class Truncated(TorchDistribution):
         """Return the log probabilities below and above the lower bound, and the upper one."""
         like = parameter_of(self.base_dist)
         nothing, everything = like.new_full((), -math.inf), like.new_zeros(())
-        least, most = self._base_edges()
         lower, upper = (nothing, everything), (everything, nothing)
         if self.lower is not None:
-            lower = self._log_tails_at(
-                self.lower, None if least is None else self.lower > least, lower
-            )
+            lower = log_tails_below(self.base_dist, self.lower)
         if self.upper is not None:
-            upper = self._log_tails_at(
-                self.upper, None if most is None else self.upper < most, upper
-            )
+            upper = log_tails_above(self.base_dist, self.upper)
         return lower, upper
-
-    def _log_tails_at(self, bound: Tensor, cuts: Tensor | None, otherwise: LogTails) -> LogTails:
-        """Return the log probabilities below and above a bound, where it cuts the base's support.
-
-        Elsewhere they are `otherwise`, and nothing is evaluated at the bound: on the support's own
-        edge and beyond it, the gradient would not be finite.
-        """
-        functions = tails(self.base_dist)
-        if cuts is None:
-            return functions.log_cdf(bound), functions.log_sf(bound)
-        with torch.no_grad():
-            middle = functions.from_log_cdf(torch.full_like(bound, -LOG_2))
-        point = torch.where(cuts, bound, middle)
-        return (
-            torch.where(cuts, functions.log_cdf(point), otherwise[0]),
-            torch.where(cuts, functions.log_sf(point), otherwise[1]),
-        )
 
     def _log_mass(self) -> Tensor:
         """Return the log of the base's probability between the bounds."""
-        (cdf_lower, sf_lower), (cdf_upper, sf_upper) = self._log_tails()
-        above = sf_lower < cdf_lower  # the interval lies in the upper tail
-        larger = torch.where(above, sf_lower, cdf_upper)
-        smaller = torch.where(above, sf_upper, cdf_lower)
-        return larger + log1mexp(smaller - larger)
+        return log_between(*self._log_tails())

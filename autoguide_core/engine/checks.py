@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -68,6 +69,8 @@ def _first_fault(
 
 
 def _fault_in(trace: Trace, whose: str) -> tuple[str, str] | None:
+    # What is summed out is drawn here, and a value that the data rule out is no fault of theirs.
+    summing = any("enumerate" in site.get("infer", ()) for site in trace.nodes.values())
     for name, site in trace.nodes.items():
         if site["type"] != "sample":
             continue
@@ -77,7 +80,9 @@ def _fault_in(trace: Trace, whose: str) -> tuple[str, str] | None:
             return f"site {name!r} of the {whose}: {reason_of(error)}", name
         if site["mask"] is not None:
             log_prob = torch.where(torch.as_tensor(site["mask"]), log_prob, 0.0)
-        bad = ~torch.isfinite(log_prob)
+        bad = torch.isnan(log_prob) | (log_prob == math.inf)
+        if not summing:
+            bad = bad | (log_prob == -math.inf)
         if bool(bad.any()):
             what = f"{float(log_prob[bad].flatten()[0])}"
             count = f" ({int(bad.sum())} of {bad.numel()} entries)" if bad.numel() > 1 else ""

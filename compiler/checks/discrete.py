@@ -28,7 +28,8 @@ def check_enumerable(program: Program, diagnostics: Diagnostics) -> None:
     """PPL052: a site that is summed out has a distribution that can be."""
     for site in _enumerated(program):
         row = DISTRIBUTIONS.get(site.distribution.name)
-        if row is not None and not row.enumerable:
+        bounded = row is not None and row.counts and site.support.upper is not None
+        if row is not None and not row.enumerable and not bounded:
             able = ", ".join(name for name, row in DISTRIBUTIONS.items() if row.enumerable)
             diagnostics.report(
                 "PPL052",

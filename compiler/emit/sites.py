@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from compiler.emit.expressions import (
     emit,
     floating_code,
@@ -21,6 +23,9 @@ from compiler.tables.distributions import DISTRIBUTIONS
 from compiler.tables.reserved import python_name
 
 OURS = "autoguide_core.distributions"
+
+_EXTENDED = {"Binomial": "ExtendedBinomial", "BetaBinomial": "ExtendedBetaBinomial"}
+"""What stands for a distribution whose number of trials is a latent, and may be below the data."""
 
 
 def site_lines(site: Site, program: Program, place: Place, read: frozenset[str]) -> list[str]:
@@ -89,7 +94,7 @@ def _expanded(site: Site, left: tuple[Axis, ...], place: Place) -> str:
 
 
 def _bounds(site: Site) -> list[Expression]:
-    return [b for b in (site.lower, site.upper) if b is not None]
+    return [b for b in (site.lower, site.upper, *site.censoring.values()) if b is not None]
 
 
 def _axes(axes: tuple[Axis, ...], place: Place) -> list[str]:
@@ -118,16 +123,35 @@ def _distribution(
         parts.append(code if positional else f"{name}={code}")
     if row.ours:
         place.needs.imports.add(Import(OURS, row.name))
-    code = f"{'' if row.ours else 'dist.'}{row.name}({', '.join(parts)})"
-    if not site.truncated:
-        return code
-    place.needs.imports.add(Import(OURS, "Truncated"))
-    for side, bound in (("lower", site.lower), ("upper", site.upper)):
-        if bound is not None:
-            text = floating_code(bound, place) if is_number(bound) else numeric(bound, place)
-            parts_text = align(text, bound.type, left, place)
-            code = f"{code}, {side}={parts_text}"
-    return f"Truncated({code})"
+    total = site.distribution.arguments.get("total_count")
+    extended = _EXTENDED.get(row.name) if total is not None and total.type.random else None
+    code = f"{'' if row.ours else 'dist.'}{extended or row.name}({', '.join(parts)})"
+    if site.truncated:
+        bounds = {"lower": site.lower, "upper": site.upper}
+        wrapper = "TruncatedCounts" if row.discrete else "Truncated"
+        return _wrapped(wrapper, code, bounds, left, place)
+    if site.listed_up_to is not None:
+        place.needs.imports.add(Import(OURS, "Bounded"))
+        return f"Bounded({code}, upper={site.listed_up_to})"
+    if site.censoring:
+        return _wrapped("Censored", code, site.censoring, left, place)
+    return code
+
+
+def _wrapped(
+    wrapper: str,
+    code: str,
+    keywords: Mapping[str, Expression | None],
+    left: tuple[Axis, ...],
+    place: Place,
+) -> str:
+    """Return a distribution of ours around another, with some keywords."""
+    place.needs.imports.add(Import(OURS, wrapper))
+    for keyword, value in keywords.items():
+        if value is not None:
+            text = floating_code(value, place) if is_number(value) else numeric(value, place)
+            code = f"{code}, {keyword}={align(text, value.type, left, place)}"
+    return f"{wrapper}({code})"
 
 
 def argument_code(

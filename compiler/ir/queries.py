@@ -139,7 +139,11 @@ def values_of(statement: object) -> tuple[Expression, ...]:
     match statement:
         case Site():
             bounds = (bound for bound in (statement.lower, statement.upper) if bound is not None)
-            return (*statement.distribution.arguments.values(), *bounds)
+            return (
+                *statement.distribution.arguments.values(),
+                *bounds,
+                *statement.censoring.values(),
+            )
         case Assignment() | Recorded() | FactorTerm():
             return (statement.value,)
         case _:

@@ -36,10 +36,12 @@ class Site(Node):
         lower: Truncation or a flat prior's bound; None where there is none.
         upper: The same on the other side.
         truncated: Whether the bounds cut and renormalise the distribution.
+        censoring: What is known of censored values, by the keyword of `censored`.
         lowered: Whether a bound depends on latents, so that the site is drawn on a fixed support
             and moved (see `base_name`).
         noncentered: Whether it is drawn as `loc + scale * base`.
         marginalized: Whether it is summed out (discrete sites).
+        listed_up_to: The greatest count summed over, where its distribution has no end.
         base_name: The site that the guide sees in its place if `noncentered` or `lowered`.
         missing: Whether gaps in the data become latents.
     """
@@ -57,9 +59,11 @@ class Site(Node):
     lower: Expression | None = None
     upper: Expression | None = None
     truncated: bool = False
+    censoring: dict[str, Expression] = {}
     lowered: bool = False
     noncentered: bool = False
     marginalized: bool = False
+    listed_up_to: int | None = None
     base_name: str | None = None
     missing: bool = False
     location: Location

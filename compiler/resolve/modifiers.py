@@ -1,33 +1,16 @@
-"""Resolves what follows a distribution: truncation, declared types, reparam, marginalize."""
+"""Resolves what follows a distribution: declared types, bounds, reparam, marginalize."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-from compiler.ir import Constant, Expression, Support
-from compiler.resolve.constants import constant
+from compiler.ir import Constant, Support
+from compiler.resolve.bounds import bounds_in_order, truncate
+from compiler.resolve.censoring import censor
+from compiler.resolve.constants import constant, whole_number
 from compiler.resolve.distributions import ResolvedDistribution
 from compiler.resolve.expressions import Expressions
+from compiler.resolve.how_drawn import Modifiers
 from compiler.resolve.scope import Scope
 from grammar import nodes
-from grammar.span import Span
-
-NOT_YET = {"censored": "censored data", "over": "a distribution `over` a dim"}
-
-
-@dataclass
-class Modifiers:
-    """How a site is drawn; the fields are those of `compiler.ir.Site`."""
-
-    support: Support
-    constraint: Literal["ordered", "positive_ordered"] | None = None
-    lower: Expression | None = None
-    upper: Expression | None = None
-    truncated: bool = False
-    lowered: bool = False
-    noncentered: bool = False
-    marginalized: bool = False
 
 
 def resolve_modifiers(
@@ -46,7 +29,9 @@ def resolve_modifiers(
     for modifier in statement.modifiers:
         match modifier.kind:
             case "truncated":
-                fine &= _truncated(modifier, resolved, found, expressions, scope)
+                fine &= truncate(modifier, resolved, found, expressions, scope)
+            case "censored":
+                fine &= censor(modifier, resolved, found, expressions, scope, observed)
             case "reparam":
                 fine &= _reparam(modifier, resolved, found, scope, observed or predicting)
             case "marginalize":
@@ -55,7 +40,7 @@ def resolve_modifiers(
                 scope.diagnostics.report(
                     "PPL003",
                     modifier.span,
-                    f"{NOT_YET[modifier.kind]} is not compiled yet",
+                    "a distribution `over` a dim is not compiled yet",
                     "leave it away",
                 )
                 fine = False
@@ -153,79 +138,6 @@ def _declared(
     return True
 
 
-def _truncated(
-    modifier: nodes.Modifier,
-    resolved: ResolvedDistribution,
-    found: Modifiers,
-    expressions: Expressions,
-    scope: Scope,
-) -> bool:
-    row = resolved.row
-    if not row.truncatable:
-        scope.diagnostics.report(
-            "PPL035",
-            modifier.span,
-            f"{row.name} cannot be truncated: its distribution function is not at hand",
-            "choose a distribution that has one, such as Normal, Cauchy or Exponential",
-        )
-        return False
-    for keyword in modifier.keywords:
-        if keyword.name.text not in ("lower", "upper"):
-            scope.diagnostics.report(
-                "PPL035",
-                keyword.span,
-                f"`truncated` has no argument `{keyword.name.text}`",
-                "write `truncated(lower = a, upper = b)`, or one of the two",
-            )
-            return False
-        bound = expressions.resolve(keyword.value, scope)
-        if bound is None:
-            return False
-        if keyword.name.text == "lower":
-            found.lower = bound
-        else:
-            found.upper = bound
-    found.truncated = True
-    return _bounds_in_order(modifier.span, found, scope) and _narrow(found)
-
-
-def _narrow(found: Modifiers) -> bool:
-    def tighter(a: float | None, bound: Expression | None, pick: str) -> float | None:
-        if not isinstance(bound, Constant):
-            return a
-        value = float(bound.value)
-        return value if a is None else max(a, value) if pick == "lower" else min(a, value)
-
-    open_bounds = any(
-        b is not None and not isinstance(b, Constant) for b in (found.lower, found.upper)
-    )
-    found.support = found.support.model_copy(
-        update={
-            "lower": tighter(found.support.lower, found.lower, "lower"),
-            "upper": tighter(found.support.upper, found.upper, "upper"),
-            "open_bounds": found.support.open_bounds or open_bounds,
-        }
-    )
-    return True
-
-
-def _bounds_in_order(span: Span, found: Modifiers, scope: Scope) -> bool:
-    low, high = found.lower, found.upper
-    if (
-        isinstance(low, Constant)
-        and isinstance(high, Constant)
-        and float(low.value) >= float(high.value)
-    ):
-        scope.diagnostics.report(
-            "PPL034",
-            span,
-            f"the lower bound {low.value} is not below the upper bound {high.value}",
-            "write the smaller bound as `lower`",
-        )
-        return False
-    return True
-
-
 def _flat(
     statement: nodes.Sample,
     resolved: ResolvedDistribution,
@@ -243,7 +155,7 @@ def _flat(
         return False
     arguments = resolved.distribution.arguments
     found.lower, found.upper = arguments.get("lower"), arguments.get("upper")
-    return _bounds_in_order(statement.distribution.span, found, scope)
+    return bounds_in_order(statement.distribution.span, found, scope)
 
 
 def _reparam(
@@ -300,13 +212,42 @@ def _marginalize(
             "leave it away",
         )
         return False
-    if not row.enumerable:
+    for keyword in modifier.keywords:
+        found.listed_up_to = whole_number(keyword.value)
+        if keyword.name.text != "max" or found.listed_up_to is None or found.listed_up_to < 1:
+            scope.diagnostics.report(
+                "PPL035",
+                keyword.span,
+                "`marginalize` takes only `max`, a whole number of at least 1",
+                "write `marginalize(max = 100)`: the greatest count that is summed over",
+            )
+            return False
+    listed = found.listed_up_to is not None
+    bounded = found.truncated and isinstance(found.upper, Constant)
+    if not row.enumerable and not (row.counts and (listed or bounded)):
         scope.diagnostics.report(
             "PPL052",
             modifier.span,
-            f"{row.name} cannot be summed out: its values cannot be listed",
-            "Bernoulli, Categorical and Binomial can",
+            f"{row.name} cannot be summed out: its values "
+            + ("have no end" if row.counts else "cannot be listed"),
+            "write `marginalize(max = 100)`, with a bound beyond every likely count"
+            if row.counts
+            else "Bernoulli, Categorical and Binomial can",
         )
         return False
+    if listed and not row.counts:
+        _refuse_max(modifier, row.name, scope)
+        return False
+    if listed:
+        found.support = found.support.model_copy(update={"upper": float(found.listed_up_to or 0)})
     found.marginalized = True
     return True
+
+
+def _refuse_max(modifier: nodes.Modifier, name: str, scope: Scope) -> None:
+    scope.diagnostics.report(
+        "PPL035",
+        modifier.span,
+        f"`max` bounds counts that have no end, and {name} draws none",
+        "write `marginalize` alone",
+    )

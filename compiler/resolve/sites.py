@@ -8,7 +8,8 @@ from compiler.ir.types import Axis
 from compiler.resolve.declarations import resolve_dims
 from compiler.resolve.distributions import ResolvedDistribution, resolve_distribution
 from compiler.resolve.expressions import Expressions
-from compiler.resolve.modifiers import Modifiers, resolve_modifiers
+from compiler.resolve.how_drawn import Modifiers
+from compiler.resolve.modifiers import resolve_modifiers
 from compiler.resolve.scope import Scope, Symbol
 from compiler.resolve.vector_arguments import decentred
 from grammar import nodes
@@ -78,9 +79,11 @@ def resolve_site(
         lower=modifiers.lower,
         upper=modifiers.upper,
         truncated=modifiers.truncated,
+        censoring=modifiers.censoring,
         lowered=modifiers.lowered,
         noncentered=modifiers.noncentered,
         marginalized=modifiers.marginalized,
+        listed_up_to=modifiers.listed_up_to,
         base_name=_base_name(name, modifiers, scope),
         location=Location.of(statement.span),
     )

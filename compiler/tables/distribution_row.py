@@ -168,8 +168,8 @@ class DistributionRow:
         index_of: The letter of the axis that a draw is an index into.
         loc_scale: How it is decentred, where that is possible.
         in_order: Two parameters, the first of which has to be the smaller.
-        truncatable: Whether `truncated(lower = ..., upper = ...)` applies: Pyro has both its cdf
-            and its quantile function, of a single real.
+        truncatable: Whether `truncated(…)` and `censored(…)` apply: the probabilities of its tails
+            are known (`autoguide_core.distributions.tails` and `tails_counts`).
         mean_known: Whether Pyro can tell its mean (`init mean`).
         drawable: Whether Pyro can draw from it; if not, it is for data only.
         ours: Whether it is the language's own and not from Pyro.
@@ -206,6 +206,12 @@ class DistributionRow:
     def discrete(self) -> bool:
         """Whether it takes discrete values."""
         return self.support.kind in ("integer", "boolean", "one_hot")
+
+    @property
+    def counts(self) -> bool:
+        """Whether it draws single whole numbers from 0 on, without an end."""
+        support = self.support
+        return support.kind == "integer" and support.lower == 0 and support.upper is None
 
     @property
     def enumerable(self) -> bool:

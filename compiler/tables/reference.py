@@ -41,8 +41,9 @@ Names and parameters are those of Pyro 1.9. A bar, as in `probs | logits`, stand
 ways to give the same thing, of which a call takes one.
 
 - An argument with more axes than the parameter has of its own makes a draw for each entry.
-- *truncated* says whether `truncated(lower = ..., upper = ...)` may follow, *noncentered* whether
-  `reparam noncentered` may, *enumerated* whether a latent of it may be marginalised.
+- *truncated* says whether `truncated(lower = ..., upper = ...)` may follow, and `censored(...)` in
+  the case of data; *noncentered* whether `reparam noncentered` may, *enumerated* whether a latent
+  of it may be marginalised. Counts without an end may, up to a bound: `marginalize(max = 100)`.
 - *mean* says whether `init mean` can start at it; elsewhere it falls back on the median.
 
 A name of another system is refused with what to write instead: see

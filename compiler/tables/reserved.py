@@ -9,9 +9,13 @@ from compiler.tables.distributions import DISTRIBUTIONS
 
 EMITTED = frozenset(
     {
+        "Bounded",
+        "Censored",
+        "Mixture",
         "Ordered",
         "PositiveOrdered",
         "Truncated",
+        "TruncatedCounts",
         "Vindex",
         "concatenate",
         "constraints",

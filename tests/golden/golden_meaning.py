@@ -122,12 +122,17 @@ class Meaning:
         if site.noncentered:
             return self._base_density(site, arguments, value)
         shape = [self._length(axis) for axis in left]
-        made = getattr(ours if row.ours else dist, row.name)(**arguments)
+        trials = site.distribution.arguments.get("total_count")
+        unsure = row.name in ("Binomial", "BetaBinomial") and trials is not None
+        extended = "Extended" if unsure and trials.type.random else ""
+        made = getattr(ours if row.ours else dist, extended + row.name)(**arguments)
         if site.truncated:
             bounds = {"lower": site.lower, "upper": site.upper}
-            made = ours.Truncated(
-                made, **{k: self._spread(b, left, entry) for k, b in bounds.items() if b}
-            )
+            cut = ours.TruncatedCounts if row.discrete else ours.Truncated
+            made = cut(made, **{k: self._spread(b, left, entry) for k, b in bounds.items() if b})
+        if site.censoring:
+            parts = {k: self._spread(p, left, entry) for k, p in site.censoring.items()}
+            made = ours.Censored(made, **parts)
         made = made.expand(shape)
         if site.constraint is not None:
             made = (

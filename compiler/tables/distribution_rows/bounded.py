@@ -27,6 +27,7 @@ ROWS = (
         "the beta distribution, of mean concentration1 / (concentration1 + concentration0)",
         "x^(concentration1 - 1) (1 - x)^(concentration0 - 1) / B(concentration1, concentration0)",
         support=_UNIT,
+        truncatable=True,
     ),
     DistributionRow(
         "Kumaraswamy",

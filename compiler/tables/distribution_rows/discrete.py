@@ -41,6 +41,7 @@ ROWS = (
         "successes out of total_count trials",
         "choose(total_count, x) probs^x (1 - probs)^(total_count - x)",
         support=_OUT_OF_TRIALS,
+        truncatable=True,
         categories=Sum(("total_count",), plus=1),
         note="Pyro enumerates it only where total_count is the same everywhere.",
     ),
@@ -60,6 +61,7 @@ ROWS = (
         "counts of mean rate",
         "rate^x exp(-rate) / x!",
         support=_COUNT,
+        truncatable=True,
     ),
     DistributionRow(
         "GammaPoisson",
@@ -67,6 +69,7 @@ ROWS = (
         "counts whose rate is a gamma variable (a negative binomial)",
         "choose(x + concentration - 1, x) (rate / (1 + rate))^concentration (1 + rate)^(-x)",
         support=_COUNT,
+        truncatable=True,
     ),
     DistributionRow(
         "NegativeBinomial",
@@ -74,6 +77,7 @@ ROWS = (
         "successes of chance probs before total_count failures",
         "choose(x + total_count - 1, x) (1 - probs)^total_count probs^x",
         support=_COUNT,
+        truncatable=True,
         note="Its mean is total_count probs / (1 - probs): for a mean mu and a dispersion phi, "
         "write NegativeBinomial(phi, logits = log(mu / phi)).",
     ),
@@ -97,6 +101,7 @@ ROWS = (
         "failures before the first success",
         "(1 - probs)^x probs",
         support=_COUNT,
+        truncatable=True,
     ),
     DistributionRow(
         "ZeroInflatedPoisson",

@@ -48,6 +48,7 @@ ROWS = (
         "the gamma distribution, of mean concentration / rate",
         "rate^concentration x^(concentration - 1) exp(-rate x) / Gamma(concentration)",
         support=_FROM_ZERO,
+        truncatable=True,
     ),
     DistributionRow(
         "InverseGamma",
@@ -55,6 +56,7 @@ ROWS = (
         "the reciprocal of a gamma variable",
         "rate^concentration x^(-concentration - 1) exp(-rate / x) / Gamma(concentration)",
         support=_ABOVE_ZERO,
+        truncatable=True,
         note="There is no mean where concentration <= 1.",
     ),
     DistributionRow(
@@ -63,6 +65,7 @@ ROWS = (
         "the sum of df squared standard normal variables",
         "x^(df/2 - 1) exp(-x/2) / (2^(df/2) Gamma(df/2))",
         support=_FROM_ZERO,
+        truncatable=True,
     ),
     DistributionRow(
         "FisherSnedecor",
@@ -70,6 +73,7 @@ ROWS = (
         "the F distribution: the ratio of two mean squares",
         "(df1/df2)^(df1/2) x^(df1/2 - 1) (1 + x df1/df2)^(-(df1 + df2)/2) / B(df1/2, df2/2)",
         support=_ABOVE_ZERO,
+        truncatable=True,
         note="There is no mean where df2 <= 2.",
     ),
     DistributionRow(

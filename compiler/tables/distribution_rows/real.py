@@ -22,6 +22,7 @@ ROWS = (
         "Student's t: like a normal one, with heavier tails the smaller df is",
         "(1 + ((x - loc) / scale)^2 / df)^(-(df + 1) / 2) / (scale sqrt(df) B(1/2, df/2))",
         loc_scale=LocScale(),
+        truncatable=True,
         note="The degrees of freedom come first. There is no mean where df <= 1.",
     ),
     DistributionRow(
@@ -48,6 +49,7 @@ ROWS = (
         "exp(-|x - loc| / s) / (left + right), where left = scale asymmetry, "
         "right = scale / asymmetry, and s is the one of x's side",
         loc_scale=LocScale(),
+        truncatable=True,
     ),
     DistributionRow(
         "SoftLaplace",

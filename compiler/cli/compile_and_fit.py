@@ -38,6 +38,7 @@ def _sizes(
         "compile-and-fit eight_schools.ppl --data schools.json",
         "compile-and-fit radon.ppl --data radon.csv --map y=log_radon --out radon-posterior",
         "compile-and-fit model.ppl --data X.npz --data y.csv --guide quick --steps 2000",
+        "compile-and-fit eight_schools.ppl --data schools.json --report",
         "compile-and-fit model.ppl --data y.csv --checkpoint model.pt",
     ),
 )
@@ -115,6 +116,11 @@ def _sizes(
     "posterior, importance weights, or nothing.",
 )
 @click.option(
+    "--report",
+    is_flag=True,
+    help="Write report.html, too: verdict, tables, figures, model graph and code in one page.",
+)
+@click.option(
     "--log-likelihood", is_flag=True, help="Save the pointwise log likelihood, for LOO and WAIC."
 )
 @click.option(
@@ -150,6 +156,7 @@ def command(
     restarts: int,
     checkpoint: str | None,
     out: str | None,
+    report: bool,
     correction: str | None,
     log_likelihood: bool,
     allow_callables: bool,
@@ -204,7 +211,7 @@ def command(
         if not processes.leads:
             fit_program(program, list(data), diagnostics=compiled.diagnostics, **options)
             return OK
-        fit = compile_and_fit(compiled, list(data), out=folder, **options)
+        fit = compile_and_fit(compiled, list(data), out=folder, report=report, **options)
     if form == "json":
         click.echo(
             json.dumps({"out": str(folder), **summary_record(fit)}, indent=2, ensure_ascii=False)

@@ -15,6 +15,7 @@ COMMANDS = {
     "fmt": "fmt",
     "emit": "emit",
     "fit": "compile_and_fit",
+    "report": "write_report",
     "diff": "diff",
     "cache": "cache",
     "explain": "explain",

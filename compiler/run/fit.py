@@ -16,6 +16,7 @@ def compile_and_fit(
     data: Any = None,
     *,
     out: str | Path | None = None,
+    report: bool = False,
     **options: Any,
 ) -> Fit:
     """Compile a spec, fit it to data, and write the posterior to a folder.
@@ -24,6 +25,7 @@ def compile_and_fit(
         spec: A spec or an IR file, or what became of it in the compiler.
         data: Files or objects in memory: one, or a list of several; None for none.
         out: The folder; by default `STEM-fit` in the working directory.
+        report: Whether to write the report into the folder, too.
         **options: Those of `compiler.run.fit_program`.
 
     Returns:
@@ -42,5 +44,5 @@ def compile_and_fit(
     )
     with OutputFolder(folder, compiled.diagnostics) as output:
         fit = fit_program(program, data, diagnostics=compiled.diagnostics, **options)
-        output.write(fit)
+        output.write(fit, report=report)
     return fit

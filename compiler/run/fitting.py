@@ -19,7 +19,7 @@ from compiler.run.asked import asked_for, job_of, surroundings
 from compiler.run.inference_data import inference_data
 from compiler.run.job import Job
 from compiler.run.posterior import Posterior
-from compiler.run.record import data_hashes, machine, text_hash, versions
+from compiler.run.record import data_hashes, machine, now, text_hash, versions
 from compiler.run.result import Fit
 
 
@@ -162,6 +162,7 @@ def _finished(
     record = {
         "spec": diagnostics.path,
         "model": job.program.name,
+        "fitted": now(),
         "settings": job.settings.as_record(),
         "method": fitted.method,
         "engine": fitted.engine,

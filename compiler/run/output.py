@@ -18,7 +18,13 @@ from compiler.diagnostics import Diagnostics, SpecError
 if TYPE_CHECKING:
     from compiler.run.result import Fit
 
-_SETTINGS = "settings.json"
+SPEC_FILE = "spec.ppl"
+MODULE_FILE = "module.py"
+PROGRAM_FILE = "ir.json"
+SETTINGS_FILE = "settings.json"
+SUMMARY_FILE = "summary.json"
+POSTERIOR_FILE = "posterior.nc"
+REPORT_FILE = "report.html"
 _MARK = "pplc"
 
 
@@ -45,7 +51,7 @@ class OutputFolder:
         Raises:
             SpecError: It cannot, or holds something that is not the output of a fit.
         """
-        if self._target.exists() and not _is_ours(self._target):
+        if self._target.exists() and not _may_be_replaced(self._target):
             kind = "a folder of other things" if self._target.is_dir() else "a file"
             self._refuse(
                 f"the output folder {self.path} exists, and is {kind}",
@@ -72,8 +78,12 @@ class OutputFolder:
             shutil.rmtree(self._work, ignore_errors=True)
             self._work = None
 
-    def write(self, fit: Fit) -> Path:
+    def write(self, fit: Fit, *, report: bool = False) -> Path:
         """Write a fit, and put the folder into its place.
+
+        Args:
+            fit: The fit.
+            report: Whether to write its report, too.
 
         Returns:
             The folder.
@@ -84,6 +94,8 @@ class OutputFolder:
         assert self._work is not None, "the folder is written inside of its context"
         try:
             _write_files(fit, self._work)
+            if report:
+                (self._work / REPORT_FILE).write_text(fit.report_html(), encoding="utf-8")
             self._work.chmod(0o777 & ~_umask())
             self._put_in_place(self._work)
         except OSError as error:
@@ -124,27 +136,35 @@ def default_folder(path: str, name: str) -> Path:
     return Path(f"{name if path.startswith('<') else Path(path).stem}-fit")
 
 
-def _is_ours(folder: Path) -> bool:
+def _may_be_replaced(folder: Path) -> bool:
     """Whether a folder may be replaced: it is empty, or the output of a fit."""
-    if not folder.is_dir():
-        return False
     try:
-        if not any(folder.iterdir()):
-            return True
-        content = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+        return folder.is_dir() and (not any(folder.iterdir()) or is_fit_folder(folder))
+    except OSError:
+        return False
+
+
+def is_fit_folder(folder: Path) -> bool:
+    """Whether a folder is the output of a fit."""
+    try:
+        content = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and content.get("written_by") == _MARK
 
 
 def _write_files(fit: Fit, folder: Path) -> None:
-    (folder / "module.py").write_text(fit.source, encoding="utf-8")
-    (folder / "ir.json").write_text(fit.program.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    _write_json(folder / _SETTINGS, {"written_by": _MARK, **fit.record})
-    _write_json(folder / "summary.json", summary_record(fit))
+    (folder / MODULE_FILE).write_text(fit.source, encoding="utf-8")
+    if fit.spec_text is not None:
+        (folder / SPEC_FILE).write_text(fit.spec_text, encoding="utf-8")
+    (folder / PROGRAM_FILE).write_text(
+        fit.program.model_dump_json(indent=2) + "\n", encoding="utf-8"
+    )
+    _write_json(folder / SETTINGS_FILE, {"written_by": _MARK, **fit.record})
+    _write_json(folder / SUMMARY_FILE, summary_record(fit))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of xarray and h5netcdf, about each other
-        fit.idata.to_netcdf(str(folder / "posterior.nc"), engine="h5netcdf")
+        fit.idata.to_netcdf(str(folder / POSTERIOR_FILE), engine="h5netcdf")
 
 
 def summary_record(fit: Fit) -> dict[str, Any]:
@@ -192,3 +212,32 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def write_page(page: str, path: Path, diagnostics: Diagnostics) -> Path:
+    """Write an HTML page to a file, whole or not at all; a file that is there is replaced.
+
+    Args:
+        page: The page.
+        path: The file.
+        diagnostics: Where to tell why it cannot be written.
+
+    Returns:
+        The file.
+
+    Raises:
+        SpecError: It cannot be written.
+    """
+    work = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        work.write_text(page, encoding="utf-8")
+        work.replace(path)
+    except OSError as error:
+        work.unlink(missing_ok=True)
+        reason = error.strerror or str(error)
+        diagnostics.report(
+            "PPL098", None, f"{path} cannot be written: {reason}", "give another place"
+        )
+        raise SpecError(diagnostics) from error
+    return path

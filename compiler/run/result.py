@@ -101,8 +101,37 @@ class Fit:
         """Return mode and probabilities of every discrete number."""
         return discrete_frame(self._draws(), self.discrete_sites)
 
-    def save(self, folder: str | Path) -> Path:
+    @property
+    def spec_text(self) -> str | None:
+        """The text of the spec; None where an IR file was given in its place."""
+        text = self.diagnostics.text
+        return None if text.lstrip().startswith("{") else text
+
+    def report_html(self) -> str:
+        """Return the report: one HTML page with verdict, tables, figures, graph and sources."""
+        from compiler.report import content_of, report_page
+
+        return report_page(content_of(self))
+
+    def report(self, path: str | Path) -> Path:
+        """Write the report to a file, whole or not at all.
+
+        Returns:
+            The file.
+
+        Raises:
+            SpecError: It cannot be written.
+        """
+        from compiler.run.output import write_page
+
+        return write_page(self.report_html(), Path(path), self.diagnostics)
+
+    def save(self, folder: str | Path, *, report: bool = False) -> Path:
         """Write the output folder, whole or not at all; one of an earlier fit is replaced.
+
+        Args:
+            folder: The folder.
+            report: Whether to write the report into it, too.
 
         Returns:
             The folder.
@@ -113,7 +142,7 @@ class Fit:
         from compiler.run.output import OutputFolder
 
         with OutputFolder(Path(folder), self.diagnostics) as output:
-            return output.write(self)
+            return output.write(self, report=report)
 
     def __repr__(self) -> str:
         return "\n".join((f"<Fit of {self.program.name}>", *self.verdict))

@@ -19,7 +19,9 @@ FITS = [
     for command in commands(place)
     if command.fits
 ]
-OUTPUT = {"posterior.nc", "module.py", "ir.json", "summary.json", "settings.json"}
+OUTPUT = {
+    "posterior.nc", "spec.ppl", "module.py", "ir.json", "summary.json", "settings.json",
+}  # fmt: skip
 
 # Means of reference posteriors (posteriordb, NUTS), each with its standard deviation.
 REFERENCE = {

@@ -37,7 +37,7 @@ def test_all_sections_with_the_numbers_of_the_fit(schools: Fit) -> None:
         section.key for section in SECTIONS
     ]
     for label, row in schools.summary().iterrows():
-        assert [str(label), *map(number, row)] in page.rows
+        assert [str(label), *map(number, row)] in [cells[:6] for cells in page.rows]
     assert schools.verdict[0][1:] in page.text
     assert schools.verdict[1][1:] in page.text
     assert "seed 1" in page.text
@@ -137,5 +137,5 @@ def test_a_column_that_the_summary_gets_is_shown(schools: Fit) -> None:
     content = content_of(schools)
     sites = {label: {**row, "khat": 0.123} for label, row in content.outcome["sites"].items()}
     page = Page.read(report_page(replace(content, outcome={**content.outcome, "sites": sites})))
-    assert ["", "mean", "sd", "5 %", "50 %", "95 %", "k-hat"] in page.rows
-    assert [row[-1] for row in page.rows if row[0] == "mu"] == ["0.123"]
+    assert ["", "mean", "sd", "5 %", "50 %", "95 %", "k-hat"] in [row[:7] for row in page.rows]
+    assert [row[6] for row in page.rows if row[0] == "mu"] == ["0.123"]

@@ -18,6 +18,12 @@ _METHODS: Mapping[str, str] = {
     "laplace": "the mode, and the curvature there",
 }
 
+_CORRECTIONS: Mapping[str, str] = {
+    "annealing": "the guide's, carried to the posterior by annealing",
+    "weights": "the guide's, resampled by Pareto-smoothed importance weights",
+    "none": "the guide's own, not corrected",
+}
+
 
 def choices(content: Content) -> Sequence[Block]:
     """Return the guide with its parts, the method, the corrections and the notes of the fit."""
@@ -28,19 +34,15 @@ def choices(content: Content) -> Sequence[Block]:
     else:
         guide_words = f"Guide: {guide.name}, written in the spec."
     method = str(outcome["method"])
-    seconds = float(outcome["seconds"])
+    seconds, effective = float(outcome["seconds"]), outcome.get("effective_draws")
     how = f" ({_METHODS[method]})" if method in _METHODS else ""
     items = [
         guide_words,
         f"Method: {method}{how}; {counted(outcome['steps'], 'step')} in {number(seconds)} s, "
         f"engine {outcome['engine']}"
         + (f" ({outcome['engine_reason']})." if outcome.get("engine_reason") else "."),
-        f"{counted(outcome['draws'], 'draw')} kept, "
-        + (
-            "re-weighted by Pareto-smoothed importance sampling."
-            if outcome["reweighted"]
-            else "the guide's own, not re-weighted."
-        ),
+        f"{counted(outcome['draws'], 'draw')} kept: {_CORRECTIONS[outcome['correction']]}"
+        + (f", worth {effective:,.0f} independent ones." if effective else "."),
         *_reparametrised(content.program),
         *(f"{note[:1].upper()}{note[1:]}." for note in outcome["notes"] if note),
     ]

@@ -25,19 +25,26 @@ def summary(content: Content) -> Sequence[Block]:
     blocks: list[Block] = []
     if continuous and rows:
         columns = list(next(iter(rows.values())))
-        head = ("", *(_HEADS.get(column, column) for column in columns))
+        head = ["", *(_HEADS.get(column, column) for column in columns)]
+        tails: Mapping[str, float] = content.outcome.get("site_khat") or {}
+        if tails:
+            head.append("tail")
+            remark = "Tail: the shape (k-hat) of the heaviest tail of a site's draws."
+            blocks.append(Paragraph(remark, quiet=True))
 
-        def numbers(label: str) -> list[str]:
-            return [number(rows[label].get(column)) for column in columns]
+        def numbers(site: SiteDraws, label: str) -> list[str]:
+            tail = [_tail(tails.get(site.name))] if tails else []
+            return [*(number(rows[label].get(column)) for column in columns), *tail]
 
         blocks.append(Table(head, list(_rows(continuous, numbers)), "Posterior summary"))
     if discrete:
         shares = content.outcome["discrete"]
 
-        def mode(label: str) -> list[str]:
+        def mode(site: SiteDraws, label: str) -> list[str]:
+            del site
             return [number(shares[label]["mode"]), f"{shares[label]['probability']:.2f}"]
 
-        head = ("discrete", "mode", "probability")
+        head = ["discrete", "mode", "probability"]
         blocks.append(Table(head, list(_rows(discrete, mode)), "Discrete sites"))
     if not blocks:
         return [Paragraph("The posterior holds no draws.")]
@@ -49,8 +56,12 @@ def summary(content: Content) -> Sequence[Block]:
     return blocks
 
 
+def _tail(shape: float | None) -> str:
+    return number(None if shape is None else round(shape, 2))
+
+
 def _rows(
-    sites: Sequence[SiteDraws], cells: Callable[[str], Sequence[str]]
+    sites: Sequence[SiteDraws], cells: Callable[[SiteDraws, str], Sequence[str]]
 ) -> Iterator[Sequence[str]]:
     """Yield the rows of some sites, and one in the place of those that are too many."""
     room = _MOST_ROWS
@@ -62,6 +73,6 @@ def _rows(
         shown = site.labels[: min(_MOST_ENTRIES, room)]
         room -= len(shown)
         for label in shown:
-            yield (label, *cells(label))
+            yield (label, *cells(site, label))
         if len(shown) < site.size:
             yield (f"… {site.size - len(shown):,} more of {site.name} in posterior.nc",)

@@ -68,7 +68,9 @@ def bind(
     }
     # Dims get their sizes from everything that tells them.
     incomplete = _dims_of_faulty(program, drafts)
-    inferred = infer_sizes(program, drafts, labels, columns, sizes or {}, incomplete, diagnostics)
+    inferred = infer_sizes(
+        program, read, drafts, labels, columns, sizes or {}, incomplete, diagnostics
+    )
     # Values are held against their declarations, and become tensors or stay in their files.
     streamed, notes = streamed_dims(program, {n: d.values.shape for n, d in drafts.items()})
     values: dict[str, torch.Tensor | Stored | int] = {**inferred}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 from compiler.binding.draft import Draft
 from compiler.binding.labels import LabelColumn, Labels
+from compiler.binding.sources import Source
 from compiler.diagnostics import Diagnostics, did_you_mean
 from compiler.ir import Program
 
@@ -21,6 +23,7 @@ class Witness:
 
 def infer_sizes(
     program: Program,
+    sources: Sequence[Source],
     drafts: Mapping[str, Draft],
     labels: Mapping[str, Labels],
     columns: Mapping[str, list[LabelColumn]],
@@ -32,6 +35,7 @@ def infer_sizes(
 
     Args:
         program: The program.
+        sources: The data as read: a number of a dim's name is its size.
         drafts: The variables' data.
         labels: The dims' labels.
         columns: The label columns that were found.
@@ -44,7 +48,7 @@ def infer_sizes(
         The sizes; dims with faults have the first size told, or none.
     """
     _check_given(program, given, diagnostics)
-    witnesses = _witnesses(program, drafts, labels, columns, given)
+    witnesses = _witnesses(program, sources, drafts, labels, columns, given)
     sizes: dict[str, int] = {}
     for dim in program.dims:
         told = witnesses[dim.name]
@@ -59,7 +63,8 @@ def infer_sizes(
                 "PPL029",
                 dim.location.span,
                 f"nothing in the data tells the size of dim {dim.name!r}",
-                f"set it with --set {dim.name}=N, or write dim {dim.name} = N in the spec",
+                f"write {dim.name!r}: N among the data, or dim {dim.name} = N in the spec; or set it "
+                f"with --set {dim.name}=N",
             )
     _check_fixed_axes(drafts, diagnostics)
     return sizes
@@ -67,6 +72,7 @@ def infer_sizes(
 
 def _witnesses(
     program: Program,
+    sources: Sequence[Source],
     drafts: Mapping[str, Draft],
     labels: Mapping[str, Labels],
     columns: Mapping[str, list[LabelColumn]],
@@ -88,7 +94,22 @@ def _witnesses(
             told[name].append(witness)
         if name in labels and not columns.get(name):
             told[name].append(Witness(len(labels[name]), "by the labels in the data"))
+        for source in sources:
+            size = _number(source, name)
+            if size is not None:
+                told[name].append(Witness(size, f"by the number {name!r} in {source.label}"))
     return told
+
+
+def _number(source: Source, dim: str) -> int | None:
+    """Return the number of a dim's name, where a source that is no table has one."""
+    if source.table or dim not in source.columns:
+        return None
+    raw = source.columns[dim].raw
+    number = raw.item() if getattr(raw, "shape", None) == () else raw
+    if isinstance(number, bool) or not isinstance(number, Integral) or number < 1:
+        return None
+    return int(number)
 
 
 def _check_given(program: Program, given: Mapping[str, int], diagnostics: Diagnostics) -> None:

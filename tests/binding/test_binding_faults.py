@@ -304,3 +304,10 @@ def test_all_faults_in_one_run():
     found = faults(spec, {"y": [1, None, "a"], "x": [1, 2], "z": [1, 2, -3]})
     codes = re.findall(r"PPL\d+", " ".join(found))
     assert sorted(codes) == ["PPL091", "PPL092", "PPL093", "PPL094", "PPL095"]
+
+
+def test_a_number_of_a_dims_name_that_the_data_contradict():
+    message = one(program({"n": None}, y={"dims": ("n",)}), {"y": [1.0, 2.0], "n": 3})
+    assert message.startswith("PPL095")
+    assert "2 in" in message
+    assert "3 by the number 'n'" in message

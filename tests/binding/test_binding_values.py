@@ -245,3 +245,20 @@ def test_mapping_text():
     for bad in (["X"], ["=a"], ["X=a,,b"], ["X=a", "Y=a"]):
         with pytest.raises(ValueError, match=r"column|form"):
             parse_mapping(bad)
+
+
+@pytest.mark.parametrize("size", [3, np.int64(3), np.array(3)], ids=["int", "numpy", "array"])
+def test_a_number_of_a_dims_name_is_its_size(size):
+    spec = program(
+        {"school": None, "district": None},
+        y={"dims": ("school",)},
+        g={"dims": ("school",), "element": "index", "index_of": "district", "base": 1},
+    )
+    data = bound(spec, {"y": [1.0, 2.0], "g": [1, 2], "district": size, "school": 2})
+    assert data.sizes == {"school": 2, "district": 3}
+
+
+def test_labels_are_no_number_of_entries():
+    spec = program({"school": None}, y={"dims": ("school",)})
+    data = bound(spec, {"y": [1.0], "school": [7]})
+    assert data.coords == {"school": (7,)}

@@ -63,8 +63,8 @@ def infer_sizes(
                 "PPL029",
                 dim.location.span,
                 f"nothing in the data tells the size of dim {dim.name!r}",
-                f"write {dim.name!r}: N among the data, or dim {dim.name} = N in the spec; or set it "
-                f"with --set {dim.name}=N",
+                f"write {dim.name!r}: N among the data, or dim {dim.name} = N in the spec; or set "
+                f"it with --set {dim.name}=N",
             )
     _check_fixed_axes(drafts, diagnostics)
     return sizes

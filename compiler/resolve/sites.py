@@ -267,7 +267,7 @@ def _data_fits(
 ) -> bool:
     """Tell where the declared type of the data allows what the distribution cannot produce."""
     name, row = statement.name.text, resolved.row
-    support, declared = resolved.support, data.type.support
+    support, declared = resolved.support, _declared_support(data.type, sizes)
     if row.element == "int" and data.type.element == "real":
         if support.kind == "one_hot":
             return True
@@ -285,6 +285,13 @@ def _data_fits(
         message = f"{row.name} does not produce every value that `{name}` is declared to have"
         element = "real" if row.element == "real" else "int"
         remedy = f"declare `{name} : {_declaration(support, element)}`"
+        if isinstance(data.type.index_of, str) and support.upper is not None:
+            remedy = f"declare `dim {data.type.index_of} = {support.upper + 1:g}`"
+        elif support.upper is not None and _counts_from_one(declared, support):
+            remedy += (
+                f"; for data that count from 1, `dim k = {declared.upper:g}` and "
+                f"`{name} : index(k, base = 1)`"
+            )
     else:
         return True
     scope.diagnostics.report(
@@ -295,6 +302,15 @@ def _data_fits(
         [(f"`{name}` is declared here", data.span)],
     )
     return False
+
+
+def _declared_support(declared: ValueType, sizes: Sizes) -> Support:
+    """Return the range of declared data: that of an index ends with its dim, if it is known."""
+    dim = declared.index_of
+    if dim is None:
+        return declared.support
+    size = sizes.literal.get(dim) if isinstance(dim, str) else dim
+    return Support(kind="integer", lower=0, upper=None if size is None else size - 1)
 
 
 def _is_index(declared: ValueType, dim: Axis, sizes: Sizes) -> bool:
@@ -312,6 +328,12 @@ def _beyond(declared: Support, support: Support) -> bool:
     low = support.lower is not None and (declared.lower is None or declared.lower < support.lower)
     high = support.upper is not None and (declared.upper is None or declared.upper > support.upper)
     return low or high
+
+
+def _counts_from_one(declared: Support, support: Support) -> bool:
+    """Tell whether data are declared to have the same values, but counted from 1."""
+    one_less = (declared.lower or 0.0) - 1, (declared.upper or 0.0) - 1
+    return support.kind == "integer" and one_less == (support.lower, support.upper)
 
 
 def _declaration(support: Support, element: str = "int") -> str:

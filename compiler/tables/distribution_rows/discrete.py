@@ -166,7 +166,8 @@ ROWS = (
         support=SupportRule("integer", lower=0, upper=Sum(("cuts",))),
         categories=Sum(("cuts",), plus=1),
         mean_known=False,
-        note="There is one class more than there are cutpoints.",
+        note="There is one class more than there are cutpoints. Data that count from 1 are an "
+        "index: `dim grade = 5`, `y[obs] : index(grade, base = 1)`.",
     ),
     DistributionRow(
         "Multinomial",

@@ -17,8 +17,10 @@ from compiler.ir import (
     Expression,
     FactorTerm,
     IndexAt,
+    Initially,
     Invoke,
     Items,
+    Lag,
     Part,
     PlateBlock,
     Program,
@@ -124,15 +126,18 @@ def _body(
 
 
 def _site(site: Site, program: Program, known: set[str], functions: set[str]) -> Iterator[str]:
-    row = DISTRIBUTIONS.get(site.distribution.name)
-    if row is None:
-        yield f"{site.distribution.name!r} is no distribution"
-        return
-    parameters = {parameter.name for parameter in row.parameters}
-    for name, argument in site.distribution.arguments.items():
-        if name not in parameters:
-            yield f"{row.name} has no parameter {name!r}"
-        yield from _expression(argument, known, functions)
+    for drawn in (site.distribution, *([] if site.initial is None else [site.initial])):
+        row = DISTRIBUTIONS.get(drawn.name)
+        if row is None:
+            yield f"{drawn.name!r} is no distribution"
+            return
+        parameters = {parameter.name for parameter in row.parameters}
+        for name, argument in drawn.arguments.items():
+            if name not in parameters:
+                yield f"{row.name} has no parameter {name!r}"
+            yield from _expression(argument, known, functions)
+    if (site.begin or site.initial is not None or site.stepped) and not site.plates:
+        yield f"{site.name!r} has first steps, but no plate of steps"
     for bound in (site.lower, site.upper):
         if bound is not None:
             yield from _expression(bound, known, functions)
@@ -172,6 +177,15 @@ def _expression(expr: Expression, known: set[str], functions: set[str]) -> Itera
         case Items(items=items):
             for part in items:
                 yield from _expression(part, known, functions)
+        case Lag(base=base, dim=dim, default=default):
+            yield from _axes((dim,))
+            yield from _expression(base, known, functions)
+            if default is not None:
+                yield from _expression(default, known, functions)
+        case Initially(dim=dim, initial=initial, then=then):
+            yield from _axes((dim,))
+            yield from _expression(initial, known, functions)
+            yield from _expression(then, known, functions)
         case IndexAt(base=base, indices=indices):
             yield from _expression(base, known, functions)
             for index in indices:

@@ -291,19 +291,27 @@ class Builder(Transformer_NonRecursive[Token, Any]):
         *dims, minibatch, body = parts
         return n.Plate(tuple(dims), minibatch, body, span_of(meta))
 
+    def recur_sample(
+        self,
+        meta: Meta,
+        name: n.Name,
+        dims: Dims,
+        declared: n.Type | None,
+        initial: n.Call,
+        then: n.Call,
+        modifiers: tuple[n.Modifier, ...],
+    ) -> n.Sample:
+        return n.Sample(name, dims, declared, then, modifiers, span_of(meta), initial)
+
     def recur_assign(
         self, meta: Meta, name: n.Name, dims: Dims, initial: n.Expr, then: n.Expr
     ) -> n.RecurAssign:
-        if dims:
-            self.problems.append(
-                SyntaxProblem(
-                    "unexpected",
-                    f"`{name.text}` has dims where it is defined by recursion",
-                    f"write `{name.text} = init … then …`: its dims are those of its values",
-                    dims[0].span,
-                )
-            )
-        return n.RecurAssign(name, initial, then, span_of(meta))
+        return n.RecurAssign(name, dims, initial, then, False, span_of(meta))
+
+    def recur_record(
+        self, meta: Meta, name: n.Name, dims: Dims, initial: n.Expr, then: n.Expr
+    ) -> n.RecurAssign:
+        return n.RecurAssign(name, dims, initial, then, True, span_of(meta))
 
     def recur(self, meta: Meta, dim: n.Name, body: Any) -> n.Recur:
         return n.Recur(dim, body, span_of(meta))

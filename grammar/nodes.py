@@ -237,7 +237,10 @@ class Modifier:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`name[event dims] : type ~ Distribution(…) modifiers`."""
+    """`name[event dims] : type ~ Distribution(…) modifiers`.
+
+    `initial` is the first distribution of `~ init … then …`, inside `recur`.
+    """
 
     name: Name
     dims: tuple[Expr, ...]
@@ -245,6 +248,7 @@ class Sample:
     distribution: Call
     modifiers: tuple[Modifier, ...]
     span: Span
+    initial: Call | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,11 +282,13 @@ class Plate:
 
 @dataclass(frozen=True, slots=True)
 class RecurAssign:
-    """`name = init a then b` inside `recur`."""
+    """`name[dims] = init a then b` inside `recur`; `recorded` with `record` before it."""
 
     name: Name
+    dims: tuple[Expr, ...]
     initial: Expr
     then: Expr
+    recorded: bool
     span: Span
 
 

@@ -79,7 +79,9 @@ def statement(node: n.DimDecl | n.DataDecl | n.Statement | n.RecurAssign | n.Ini
         case n.Sample():
             annotation = (" : ", *declared_type(node.type)) if node.type else ()
             modifiers = [part for modifier in node.modifiers for part in _modifier(modifier)]
-            return (*_named(node), *annotation, " ~ ", *expression(node.distribution), *modifiers)
+            first = ("init ", *expression(node.initial), " then ") if node.initial else ()
+            drawn = (*first, *expression(node.distribution), *modifiers)
+            return (*_named(node), *annotation, " ~ ", *drawn)
         case n.Record():
             return ("record ", *_named(node), " = ", *expression(node.value))
         case n.Factor():
@@ -88,7 +90,8 @@ def statement(node: n.DimDecl | n.DataDecl | n.Statement | n.RecurAssign | n.Ini
             return (f"{node.name.text} = ", *expression(node.value))
         case n.RecurAssign():
             initial, then = expression(node.initial), expression(node.then)
-            return (f"{node.name.text} = init ", *initial, " then ", *then)
+            record = "record " if node.recorded else ""
+            return (record, *_named(node), " = init ", *initial, " then ", *then)
         case n.Plate():
             minibatch = (" minibatch ", *expression(node.minibatch)) if node.minibatch else ()
             return (f"plate {names(node.dims)}", *minibatch)
@@ -137,7 +140,9 @@ def names(written: Iterable[n.Name]) -> str:
     return ", ".join(name.text for name in written)
 
 
-def _named(node: n.DataDecl | n.Assign | n.Sample | n.Record | n.ExternParameter) -> Doc:
+def _named(
+    node: n.DataDecl | n.Assign | n.Sample | n.Record | n.RecurAssign | n.ExternParameter,
+) -> Doc:
     return (node.name.text, *_dims(node.dims))
 
 

@@ -65,6 +65,7 @@ CODES: dict[str, Code] = _table(
     Code("PPL034", "bounds-order", "Bounds in the wrong order"),
     Code("PPL035", "modifier", "A modifier that does not go with the distribution"),
     Code("PPL036", "distribution-shape", "A distribution's arguments of the wrong shape"),
+    Code("PPL037", "sequence-distribution", "A sequence that cannot be drawn like this"),
     # 04x: structure of the model
     Code("PPL040", "use-before-definition", "A value used above the line that defines it"),
     Code("PPL041", "random-in-data", "A latent where only data is allowed"),
@@ -74,12 +75,15 @@ CODES: dict[str, Code] = _table(
     Code("PPL045", "plate-observed-dims", "An observed site whose plates are not its dims"),
     Code("PPL046", "recursion", "A function that calls itself"),
     Code("PPL047", "predict-local", "A value of the model that is not kept for predict"),
+    Code("PPL048", "no-earlier-step", "An earlier step where there is none"),
+    Code("PPL049", "first-steps", "A sequence whose first steps nothing tells"),
     # 05x: discrete latents
     Code("PPL050", "discrete-uncovered", "A discrete latent that nothing handles"),
     Code("PPL051", "discrete-twice", "A discrete latent that is marginalised and in the guide"),
     Code("PPL052", "discrete-class", "A discrete distribution that cannot be enumerated"),
     Code("PPL053", "enumeration-size", "An enumeration that is too large"),
     Code("PPL054", "enumeration-plate", "A summed-out latent used outside its plates"),
+    Code("PPL056", "recur-structure", "A block that cannot stand inside `recur`"),
     # 06x: guides
     Code("PPL060", "guide-uncovered", "A latent that no part of the guide covers"),
     Code("PPL061", "guide-overlap", "A latent that two parts of the guide cover"),

@@ -11,8 +11,10 @@ from compiler.ir import (
     Distribution,
     Expression,
     IndexAt,
+    Initially,
     Invoke,
     Items,
+    Lag,
     Range,
     Reference,
 )
@@ -70,6 +72,12 @@ class Speller:
                     for i in indices
                 )
                 return f"{self(base, _ATOM)}[{inner}]", _ATOM
+            case Lag(base=base, steps=steps, default=default):
+                rest = f", {steps}" if steps != 1 or default is not None else ""
+                rest += "" if default is None else f", {self(default)}"
+                return f"prev({self(base)}{rest})", _ATOM
+            case Initially(initial=initial, then=then):
+                return f"init {self(initial)} then {self(then)}", 0
             case Apply():
                 return self._applied(expression)
 

@@ -6,10 +6,20 @@ from collections.abc import Callable, Sequence
 
 from compiler.emit.imports import Import
 from compiler.emit.indexing import emit_index
+from compiler.emit.lags import at_present, emit_initially, emit_lag
 from compiler.emit.layout import align, to_plate, view_data, view_stored
 from compiler.emit.place import Place
 from compiler.emit.python import COMPARE, at_least, binary, fill_template, floating, method
-from compiler.ir import Apply, Constant, Expression, Invoke, Items, Reference
+from compiler.ir import (
+    Apply,
+    Constant,
+    Expression,
+    Initially,
+    Invoke,
+    Items,
+    Lag,
+    Reference,
+)
 from compiler.ir import IndexAt as _IndexAt
 from compiler.ir.types import Axis
 from compiler.tables.function_row import FunctionRow, ShapeRule
@@ -23,7 +33,11 @@ def emit(expr: Expression, place: Place) -> str:
         case Constant(value=value):
             return repr(value)
         case Reference():
-            return _reference(expr, place)
+            return at_present(expr, _reference(expr, place), place)
+        case Lag():
+            return emit_lag(expr, place, emit)
+        case Initially():
+            return emit_initially(expr, place, emit)
         case Items():
             return _items(expr, place)
         case _IndexAt():

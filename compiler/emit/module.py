@@ -86,6 +86,7 @@ _STANDARD_IMPORTS = {
     "dist": Import("pyro.distributions", alias="dist"),
     "poutine": Import("pyro", "poutine"),
     "covariances": Import("autoguide_core.functions", "covariances"),
+    "sequences": Import("autoguide_core", "sequences"),
 }
 """What the text itself shows that the module imports."""
 

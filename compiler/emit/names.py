@@ -44,6 +44,8 @@ def without_unread(block: Block, read: set[str] | None = None) -> Block:
     kept: list[Statement] = []
     for statement in reversed(block):
         if isinstance(statement, PlateBlock):
+            if statement.sequential:  # what stands further up reads earlier steps, too
+                read |= read_in(statement.body)
             body = without_unread(statement.body, read)
             kept += [statement.model_copy(update={"body": body})] if body else []
         elif not isinstance(statement, Assignment) or statement.name in read:

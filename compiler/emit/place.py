@@ -35,6 +35,9 @@ class Place:
         needs: Gathers what the code uses.
         function_dims: Dims that each function of the spec takes besides its parameters.
         plates: Active plates, outermost first, with their minibatch or None.
+        step: The dim of a `recur` of which the code stands for a single step, or None.
+        step_name: What that step is called.
+        listed: Values that are lists of their steps there.
     """
 
     numbers: dict[str, int]
@@ -42,6 +45,9 @@ class Place:
     needs: Needs
     function_dims: dict[str, tuple[str, ...]]
     plates: dict[str, int | None] = field(default_factory=dict)
+    step: str | None = None
+    step_name: str = "step"
+    listed: frozenset[str] = frozenset()
 
     @classmethod
     def outside(cls, program: Program, needs: Needs) -> Place:
@@ -56,6 +62,14 @@ class Place:
     def inside(self, plate: str, minibatch: int | None) -> Place:
         """Return the place inside one more plate."""
         return replace(self, plates={**self.plates, plate: minibatch})
+
+    def at_step(self, dim: str, listed: frozenset[str]) -> Place:
+        """Return the place inside a loop over the steps of a `recur`."""
+        return replace(self, step=dim, listed=listed, step_name=f"{dim}_step")
+
+    def whole(self) -> Place:
+        """Return the same place outside that loop."""
+        return replace(self, step=None)
 
     def among(self, plates: tuple[str, ...]) -> Place:
         """Return the place inside these plates, none of them minibatched."""

@@ -16,6 +16,7 @@ from compiler.emit.imports import Import
 from compiler.emit.layout import align, view_data
 from compiler.emit.place import Place
 from compiler.emit.python import atom, binary, method
+from compiler.emit.sequences.sites import first_and_then
 from compiler.ir import Expression, Items, Program, Site
 from compiler.ir.types import Axis
 from compiler.tables.distribution_row import DistributionRow, Parameter
@@ -35,7 +36,7 @@ def site_lines(site: Site, program: Program, place: Place, read: frozenset[str])
         unread = "" if site.name in read else f"{python_name(site.name)} = "
         return [line.removeprefix(unread) for line in lines]
     variable = python_name(site.name)
-    arguments = [repr(site.name), _full_distribution(site, place)]
+    arguments = [repr(site.name), _over_steps(site, place)]
     if site.observed:
         axes = next(d.dims for d in program.data if d.name == site.name)
         code = view_data(site.name, axes, place)
@@ -44,8 +45,23 @@ def site_lines(site: Site, program: Program, place: Place, read: frozenset[str])
         arguments.append(f"obs={code if code == variable else conditional}")
     if site.marginalized:
         arguments.append('infer={"enumerate": "parallel"}')
-    call = f"pyro.sample({', '.join(arguments)})"
-    return [f"{variable} = {call}" if site.name in read and not site.observed else call]
+    drawn = f"pyro.sample({', '.join(arguments)})"
+    return [f"{variable} = {drawn}" if site.name in read and not site.observed else drawn]
+
+
+def _over_steps(site: Site, place: Place) -> str:
+    """Return the code of a site's distribution, that of the first steps of a `recur` included."""
+    if not site.begin:
+        return full_distribution(site, place)
+    dim = site.plates[-1]
+    code = full_distribution(
+        site.model_copy(update={"distribution": first_and_then(site, dim)}), place
+    )
+    if site.initial is not None:
+        return code
+    place.needs.names.add(dim)
+    axis = "" if place.numbers[dim] == -1 else f", {place.numbers[dim]}"
+    return method(code, f"mask(sequences.since({site.begin}, {python_name(dim)}{axis}))")
 
 
 def _left(site: Site) -> tuple[Axis, ...]:
@@ -54,21 +70,22 @@ def _left(site: Site) -> tuple[Axis, ...]:
     return site.event[: len(site.event) - rank]
 
 
-def _full_distribution(site: Site, place: Place) -> str:
+def full_distribution(site: Site, place: Place) -> str:
     """Return the code of a site's distribution over all its event axes."""
     left = _left(site)
     if site.constraint is not None:
         return _ordered(site, left, place)
-    return _to_event(_expanded(site, left, place), len(left))
+    return to_event(_expanded(site, left, place), len(left))
 
 
 def _ordered(site: Site, left: tuple[Axis, ...], place: Place) -> str:
     name = "Ordered" if site.constraint == "ordered" else "PositiveOrdered"
     place.needs.imports.add(Import(OURS, name))
-    return _to_event(f"{name}({_expanded(site, left, place)})", len(left) - 1)
+    return to_event(f"{name}({_expanded(site, left, place)})", len(left) - 1)
 
 
-def _to_event(code: str, rank: int) -> str:
+def to_event(code: str, rank: int) -> str:
+    """Return the code of a distribution with its last batch dims made event dims."""
     return method(code, f"to_event({rank})") if rank else code
 
 
@@ -89,7 +106,7 @@ def _expanded(site: Site, left: tuple[Axis, ...], place: Place) -> str:
     ) if short else None  # fmt: skip
     code = _distribution(site, row, left, carrier, place)
     if short and carrier is None:
-        code = method(code, f"expand([{', '.join(_axes(left, place))}])")
+        code = method(code, f"expand([{', '.join(axes_code(left, place))}])")
     return code
 
 
@@ -97,7 +114,8 @@ def _bounds(site: Site) -> list[Expression]:
     return [b for b in (site.lower, site.upper, *site.censoring.values()) if b is not None]
 
 
-def _axes(axes: tuple[Axis, ...], place: Place) -> list[str]:
+def axes_code(axes: tuple[Axis, ...], place: Place) -> list[str]:
+    """Return the code of the sizes of axes."""
     place.needs.names.update(axis for axis in axes if isinstance(axis, str))
     return [python_name(str(axis)) for axis in axes]
 
@@ -117,7 +135,7 @@ def _distribution(
         code = argument_code(argument, parameter, row, place)
         code = align(code, argument.type, (*left, *own), place, last=parameter.event_rank)
         if name == carrier:
-            shape = [*_axes(left, place), *["1"] * parameter.event_rank]
+            shape = [*axes_code(left, place), *["1"] * parameter.event_rank]
             code = binary("+", code, f"torch.zeros({', '.join(shape)})")
         positional = position < site.distribution.positional and not parameter.keyword_only
         parts.append(code if positional else f"{name}={code}")
@@ -172,36 +190,39 @@ def argument_code(
 # --- sites that are drawn through another -------------------------------------------------------
 
 
+def base_line(site: Site, place: Place) -> str:
+    """Return the line that draws the standard variable of a non-centred site."""
+    row = DISTRIBUTIONS[site.distribution.name]
+    assert row.loc_scale is not None
+    parts: list[str] = []
+    for name, argument in site.distribution.arguments.items():
+        if name not in (row.loc_scale.loc, row.loc_scale.scale):
+            parameter = row.parameter(name)
+            code = argument_code(argument, parameter, row, place)
+            parts.append(align(code, argument.type, _left(site), place))
+    base = f"dist.{row.name}({', '.join([*parts, '0.0', '1.0'])})"
+    if row.loc_scale.matrix:
+        base = "dist.Normal(0.0, 1.0)"
+    if site.event:
+        base = method(base, f"expand([{', '.join(axes_code(site.event, place))}])")
+    drawn = to_event(base, len(site.event))
+    return f"{site.base_name} = pyro.sample({site.base_name!r}, {drawn})"
+
+
 def _noncentered(site: Site, place: Place) -> list[str]:
     row = DISTRIBUTIONS[site.distribution.name]
     assert row.loc_scale is not None
     assert site.base_name is not None
     arguments = site.distribution.arguments
-    left = _left(site)
     loc, scale = (arguments.get(n) for n in (row.loc_scale.loc, row.loc_scale.scale))
     assert scale is not None
-    parts: list[str] = []
-    for name, argument in arguments.items():
-        if name not in (row.loc_scale.loc, row.loc_scale.scale):
-            parameter = row.parameter(name)
-            code = argument_code(argument, parameter, row, place)
-            parts.append(align(code, argument.type, left, place))
-    base = f"dist.{row.name}({', '.join([*parts, '0.0', '1.0'])})"
-    if row.loc_scale.matrix:
-        base = "dist.Normal(0.0, 1.0)"
-    if site.event:
-        base = method(base, f"expand([{', '.join(_axes(site.event, place))}])")
-    lines = [
-        f"{site.base_name} = pyro.sample({site.base_name!r}, {_to_event(base, len(site.event))})"
-    ]
     if row.loc_scale.matrix:
         matrix = atom(numeric(scale, place))
         spread = f"({matrix} @ {site.base_name}.unsqueeze(-1)).squeeze(-1)"
     else:
         spread = binary("*", _argument(scale, site, place), site.base_name)
     value = spread if loc is None else binary("+", _argument(loc, site, place), spread)
-    lines.append(_deterministic(site.name, value, len(site.event)))
-    return lines
+    return [base_line(site, place), kept_line(site.name, value, len(site.event))]
 
 
 def _argument(expr: Expression, site: Site, place: Place) -> str:
@@ -209,7 +230,8 @@ def _argument(expr: Expression, site: Site, place: Place) -> str:
     return align(text, expr.type, site.event, place)
 
 
-def _deterministic(name: str, value: str, event_rank: int) -> str:
+def kept_line(name: str, value: str, event_rank: int) -> str:
+    """Return the line that names a value and keeps it in the posterior."""
     rank = f", event_dim={event_rank}" if event_rank else ""
     return f"{python_name(name)} = pyro.deterministic({name!r}, {value}{rank})"
 
@@ -230,7 +252,7 @@ def _lowered(site: Site, place: Place) -> list[str]:
         fixed, log_width = "Flat(lower=0.0)", ""
         value = binary("+", lower, base) if lower is not None else binary("-", str(upper), base)
     if site.event:
-        fixed = method(fixed, f"expand([{', '.join(_axes(site.event, place))}])")
+        fixed = method(fixed, f"expand([{', '.join(axes_code(site.event, place))}])")
     terms: list[str] = []
     if site.truncated:
         distribution = _expanded(site, site.event, place)
@@ -238,13 +260,13 @@ def _lowered(site: Site, place: Place) -> list[str]:
     if log_width and site.distribution.name != "Uniform":
         terms.append(log_width)
     lines = [
-        f"{base} = pyro.sample({base!r}, {_to_event(fixed, len(site.event))})",
-        _deterministic(site.name, value, len(site.event)),
+        f"{base} = pyro.sample({base!r}, {to_event(fixed, len(site.event))})",
+        kept_line(site.name, value, len(site.event)),
     ]
     if terms:
         term = terms[0] if len(terms) == 1 else binary("+", *terms)
         if site.event:
-            spread = f"torch.zeros({', '.join(_axes(site.event, place))})"
+            spread = f"torch.zeros({', '.join(axes_code(site.event, place))})"
             term = method(binary("+", term, spread), f"sum({_sum_axes(len(site.event))})")
         lines.append(f"pyro.factor({site.name + '_density'!r}, {term})")
     return lines

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from compiler.emit.expressions import named, numeric, tensor
 from compiler.emit.place import Place
+from compiler.emit.sequences.block import Unit, sequence_units
 from compiler.emit.sites import site_lines
 from compiler.ir import (
     Assignment,
@@ -41,14 +44,20 @@ class _Body:
         self._comment = ""
 
     def lines(self, block: Block, place: Place) -> list[str]:
+        return self._units([(statement, None) for statement in block], place)
+
+    def _units(self, units: Sequence[Unit], place: Place) -> list[str]:
         found: list[str] = []
-        for statement in block:
+        for statement, made in units:
             if isinstance(statement, PlateBlock) and found:
                 found.append("")
             comment = where(self._program, statement.location)
             if comment != self._comment:
                 found.append(comment)
             self._comment = comment
+            if made is not None:
+                found += made
+                continue
             match statement:
                 case Site():
                     found += site_lines(statement, self._program, place, self._read)
@@ -86,7 +95,11 @@ class _Body:
             plate = f"{dim}_plate"
         index = "" if block.minibatch is None else f" as {dim}_index"
         opening = f"with {plate}{index}:"
-        body = self.lines(block.body, place.inside(dim, block.minibatch))
+        inside = place.inside(dim, block.minibatch)
+        if block.sequential:
+            body = self._units(sequence_units(block, inside, self._read), inside)
+        else:
+            body = self.lines(block.body, inside)
         return [*head, opening, *(INDENT + line if line else "" for line in body or ["pass"])]
 
 

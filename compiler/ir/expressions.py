@@ -80,6 +80,32 @@ class IndexAt(Node):
     type: ValueType
 
 
+class Lag(Node):
+    """`prev(x, steps, default)`: a value of the steps of a `recur`, some steps before.
+
+    Without a default there is nothing before the first step, and nothing reads it there.
+    """
+
+    node: Literal["lag"] = "lag"
+    base: Reference
+    dim: str
+    steps: int
+    default: Expression | None = None
+    type: ValueType
+
+
+class Initially(Node):
+    """`init a then b`: one value for the first `steps` of a `recur`, the other from then on."""
+
+    node: Literal["initially"] = "initially"
+    initial: Expression
+    then: Expression
+    dim: str
+    steps: int
+    type: ValueType
+
+
 Expression = Annotated[
-    Constant | Reference | Apply | Invoke | Items | IndexAt, Field(discriminator="node")
+    Constant | Reference | Apply | Invoke | Items | IndexAt | Lag | Initially,
+    Field(discriminator="node"),
 ]

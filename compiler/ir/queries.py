@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 
-from compiler.ir.expressions import Apply, Expression, IndexAt, Invoke, Items, Range, Reference
+from compiler.ir.expressions import (
+    Apply,
+    Expression,
+    IndexAt,
+    Initially,
+    Invoke,
+    Items,
+    Lag,
+    Range,
+    Reference,
+)
 from compiler.ir.program import Program, statements
 from compiler.ir.statements import Assignment, Block, FactorTerm, PlateBlock, Recorded, Site
 from compiler.ir.types import Axis
@@ -93,6 +103,10 @@ def subexpressions(expression: Expression | Range) -> Iterator[Expression]:
             inner = expression.items
         case IndexAt():
             inner = (expression.base, *expression.indices)
+        case Lag():
+            inner = (expression.base, *(e for e in (expression.default,) if e is not None))
+        case Initially():
+            inner = (expression.initial, expression.then)
         case _:
             inner = ()
     for part in inner:
@@ -139,7 +153,9 @@ def values_of(statement: object) -> tuple[Expression, ...]:
     match statement:
         case Site():
             bounds = (bound for bound in (statement.lower, statement.upper) if bound is not None)
+            first = {} if statement.initial is None else statement.initial.arguments
             return (
+                *first.values(),
                 *statement.distribution.arguments.values(),
                 *bounds,
                 *statement.censoring.values(),

@@ -44,6 +44,11 @@ class Site(Node):
         listed_up_to: The greatest count summed over, where its distribution has no end.
         base_name: The site that the guide sees in its place if `noncentered` or `lowered`.
         missing: Whether gaps in the data become latents.
+        initial: What the first steps of a `recur` are drawn from; None: as all others, or, if it
+            is observed, not at all.
+        begin: How many first steps of a `recur` are not drawn from `distribution`.
+        stepped: Whether it is a state of a `recur` that is drawn as one flat sequence, with the
+            densities of its steps as terms beside it.
     """
 
     statement: Literal["site"] = "site"
@@ -66,6 +71,9 @@ class Site(Node):
     listed_up_to: int | None = None
     base_name: str | None = None
     missing: bool = False
+    initial: Distribution | None = None
+    begin: int = 0
+    stepped: bool = False
     location: Location
 
     @property
@@ -113,11 +121,16 @@ class FactorTerm(Node):
 
 
 class PlateBlock(Node):
-    """A plate: its statements are independent along the dim; `minibatch` draws that many of it."""
+    """A plate: its statements are independent along the dim; `minibatch` draws that many of it.
+
+    `sequential` is that of a `recur`: the statements are run step by step, and may read earlier
+    steps, of what stands further down, too.
+    """
 
     statement: Literal["plate"] = "plate"
     dim: str
     minibatch: int | None = None
+    sequential: bool = False
     body: Block
     location: Location
 

@@ -11,6 +11,7 @@ from compiler.ir.axes import ShapeProblem, Sizes, shown
 from compiler.ir.expressions import ReferenceKind
 from compiler.ir.types import Axis
 from compiler.resolve.constants import constant
+from compiler.resolve.lags import RESOLVERS, as_lagged, earlier_step, resolve_lags, tell_unstarted
 from compiler.resolve.scope import KIND_WORDS, Scope, Symbol, SymbolKind
 from compiler.resolve.shapes import RULES
 from compiler.tables.distributions import DISTRIBUTIONS
@@ -78,7 +79,9 @@ class Expressions:
     # --- names --------------------------------------------------------------------------------
 
     def _variable(self, name: nodes.Name, scope: Scope) -> Expression | None:
-        symbol = scope.look_up(name, ("site", "data", "derived", "local", "record", "dim"))
+        symbol = earlier_step(name, scope) or scope.look_up(
+            name, ("site", "data", "derived", "local", "record", "dim")
+        )
         if symbol is None:
             return None
         if symbol.kind in ("function", "extern"):
@@ -111,6 +114,9 @@ class Expressions:
                 [(f"`{symbol.name}` is defined here", symbol.span)],
             )
             return None
+        if symbol.begin and scope.recur is None:
+            tell_unstarted(symbol, span, scope)
+            return None
         outside = symbol.minibatched - set(scope.plates)
         if outside:
             plate = min(outside)
@@ -134,7 +140,7 @@ class Expressions:
                     "use another dim name for one of its axes",
                 )
                 return None
-        return Reference(
+        found = Reference(
             name=symbol.name,
             kind=_REFERENCE_KINDS[symbol.kind],
             plates=symbol.type.batch,
@@ -146,6 +152,7 @@ class Expressions:
                 }
             ),
         )
+        return as_lagged(found, scope)
 
     # --- operators and calls ------------------------------------------------------------------
 
@@ -167,6 +174,8 @@ class Expressions:
             if arguments is None or symbol.failed:
                 return None
             return self._invoke(call, arguments, scope)
+        if name in RESOLVERS:
+            return resolve_lags(self, call, scope)
         row = FUNCTIONS.get(name)
         if row is None:
             self._unknown_function(call.function, symbol, scope)

@@ -18,6 +18,7 @@ from compiler.ir.axes import shown
 from compiler.resolve.constants import whole_number
 from compiler.resolve.declarations import resolve_dims
 from compiler.resolve.expressions import Expressions, with_axes
+from compiler.resolve.recur import resolve_recur
 from compiler.resolve.scope import Scope
 from compiler.resolve.sites import resolve_site
 from grammar import nodes
@@ -47,19 +48,20 @@ class Body:
                 case nodes.Plate():
                     found += self._plate(statement, scope)
                 case nodes.Recur():
-                    scope.diagnostics.report(
-                        "PPL003",
-                        statement.dim.span,
-                        "`recur` is not compiled yet",
-                        "write the recursion with ranges of a dim, such as `y[1:]`, if it has no "
-                        "latent state",
-                    )
+                    found += resolve_recur(self, statement, scope)
         return tuple(found)
 
     def _value(self, statement: nodes.Assign | nodes.Record, scope: Scope) -> Expression | None:
         value = self.expressions.resolve(statement.value, scope)
-        if value is None:
-            return None
+        return None if value is None else self.as_declared(statement, value, scope)
+
+    def as_declared(
+        self,
+        statement: nodes.Assign | nodes.Record | nodes.RecurAssign,
+        value: Expression,
+        scope: Scope,
+    ) -> Expression | None:
+        """Return a value with the dims that its statement declares; None if it has others."""
         if statement.dims:
             declared = resolve_dims(statement.dims, scope)
             named = self.expressions.sizes.unify_all(declared, value.type.event)
@@ -77,7 +79,7 @@ class Body:
 
     def _assign(self, statement: nodes.Assign, scope: Scope) -> list[Statement]:
         value = self._value(statement, scope)
-        self._define(statement.name, "local", value, scope)
+        self.define(statement.name, "local", value, scope)
         if value is None:
             return []
         location = Location.of(statement.span)
@@ -85,7 +87,7 @@ class Body:
 
     def _record(self, statement: nodes.Record, scope: Scope) -> list[Statement]:
         value = self._value(statement, scope)
-        self._define(statement.name, "record", value, scope)
+        self.define(statement.name, "record", value, scope)
         if value is None:
             return []
         return [
@@ -121,7 +123,8 @@ class Body:
         location = Location.of(statement.span)
         return [FactorTerm(name=statement.name.text, value=value, location=location)]
 
-    def _define(self, name: nodes.Name, kind: str, value: Expression | None, scope: Scope) -> None:
+    def define(self, name: nodes.Name, kind: str, value: Expression | None, scope: Scope) -> None:
+        """Enter the name of a value, which is None where it is wrong."""
         value_type = ValueType(element="real", random=True) if value is None else value.type
         symbol = scope.define(name, "record" if kind == "record" else "local", value_type)
         symbol.failed |= value is None

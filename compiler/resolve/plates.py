@@ -53,10 +53,10 @@ def _nestings(
 ) -> Iterator[tuple[str, str | None, Span]]:
     """Yield every plate, and every pair of one plate anywhere inside another."""
     for statement in body:
-        if not isinstance(statement, nodes.Plate):
+        if not isinstance(statement, nodes.Plate | nodes.Recur):
             continue
         active = around
-        for name in statement.dims:
+        for name in statement.dims if isinstance(statement, nodes.Plate) else (statement.dim,):
             yield name.text, None, name.span
             for outer in active:
                 yield outer, name.text, name.span

@@ -46,6 +46,7 @@ class Symbol:
         observed: Where the model draws it, if it is data.
         minibatched: Whether it was computed from a minibatch, so that it exists only inside the
             plates in `type.batch`.
+        begin: How many first steps of a `recur` it has no value at.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Symbol:
     failed: bool = False
     observed: Span | None = None
     minibatched: frozenset[str] = frozenset()
+    begin: int = 0
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -75,6 +77,9 @@ class Scope:
         bound_later: Names that the program defines further down, for a better message.
         not_kept: Names of the model that are not there any more once it has been fitted.
         broken: Whether a plate around here is unknown, so that definitions count as failed.
+        recur: The dim of the `recur` around here, or None.
+        foreseen: What the `recur` around here defines, as its earlier steps are seen.
+        lag: How many steps before the present one are meant, inside `prev(…)`.
     """
 
     symbols: dict[str, Symbol]
@@ -84,6 +89,9 @@ class Scope:
     bound_later: dict[str, Span] = field(default_factory=dict)
     not_kept: dict[str, Span] = field(default_factory=dict)
     broken: bool = False
+    recur: str | None = None
+    foreseen: dict[str, Symbol] = field(default_factory=dict)
+    lag: int = 0
 
     def inside(self, plate: str, minibatch: int | None) -> Scope:
         """Return the scope inside one more plate."""

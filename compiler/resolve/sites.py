@@ -11,6 +11,7 @@ from compiler.resolve.expressions import Expressions
 from compiler.resolve.how_drawn import Modifiers
 from compiler.resolve.modifiers import resolve_modifiers
 from compiler.resolve.scope import Scope, Symbol
+from compiler.resolve.states import resolve_state
 from compiler.resolve.vector_arguments import decentred
 from grammar import nodes
 
@@ -66,6 +67,12 @@ def resolve_site(
         and not _data_fits(statement, data, resolved, expressions.sizes, scope)
     ):
         return None
+    state = resolve_state(statement, resolved, modifiers, expressions, scope, observed, predicting)
+    if state is None:
+        if not observed:
+            _define_failed(statement.name, scope)
+        return None
+    modifiers.noncentered = state.noncentered
     site = Site(
         name=name,
         observed=observed,
@@ -85,6 +92,8 @@ def resolve_site(
         marginalized=modifiers.marginalized,
         listed_up_to=modifiers.listed_up_to,
         base_name=_base_name(name, modifiers, scope),
+        initial=state.initial,
+        stepped=state.stepped,
         location=Location.of(statement.span),
     )
     if not observed:

@@ -31,6 +31,7 @@ EMITTED = frozenset(
         "predict",
         "pyro",
         "self",
+        "sequences",
         "to_plate",
         "torch",
         *(row.name for row in DISTRIBUTIONS.values() if row.ours),

@@ -20,8 +20,10 @@ from compiler.ir import (
     Expression,
     FactorTerm,
     IndexAt,
+    Initially,
     Invoke,
     Items,
+    Lag,
     PlateBlock,
     Program,
     Range,
@@ -90,6 +92,8 @@ class Meaning:
                 case PlateBlock(dim=dim, body=body):
                     for position in range(self._lengths[dim]):
                         self.run(body, {**entry, dim: position})
+                case Site(begin=begin, initial=initial, stepped=stepped) if begin or stepped:
+                    self._add_step(statement, entry)
                 case Site():
                     self._add(statement.name, self._density(statement, entry))
                 case FactorTerm(name=name, value=value):
@@ -101,6 +105,21 @@ class Meaning:
     def recorded(self, statement: Recorded) -> Tensor:
         """Return a recorded value: its plates first, then its event axes."""
         return self._whole(statement.name, statement.value.type.batch)
+
+    def _add_step(self, site: Site, entry: Entry) -> None:
+        """Add the density of one step of a `recur`: the first ones have their own, or none."""
+        name = site.name
+        first = entry[site.plates[-1]] < site.begin
+        if site.stepped:
+            self._add(name, torch.zeros(()))
+            name += "_steps"
+        if not first:
+            self._add(name, self._density(site, entry))
+        elif site.initial is not None and site.initial.name != "Flat":
+            begun = site.model_copy(update={"distribution": site.initial})
+            self._add(name, self._density(begun, entry))
+        else:
+            self._add(name, torch.zeros(()))
 
     def _add(self, name: str, density: Tensor) -> None:
         self.densities[name] = self.densities.get(name, torch.zeros(())) + density.sum()
@@ -171,6 +190,13 @@ class Meaning:
                 kept = name in self._kept
                 whole = self._whole(name, plates) if kept else self._values[name]
                 return self._select(whole, (*plates, *event), entry)
+            case Lag(base=base, dim=dim, steps=steps, default=default):
+                if entry[dim] >= steps:
+                    return self._at(base, {**entry, dim: entry[dim] - steps}, local)
+                # Before the first step there is a default, or nobody looks.
+                return self._at(base if default is None else default, entry, local)
+            case Initially(dim=dim, steps=steps, initial=initial, then=then):
+                return self._at(initial if entry[dim] < steps else then, entry, local)
             case Items(items=items):
                 parts = [self._at(item, entry, local) for item in items]
                 return torch.stack([part.to(torch.get_default_dtype()) for part in parts])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -176,10 +176,13 @@ leaves = st.one_of(
 def _nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     body = st.lists(inner, max_size=3).map(tuple)
     plate_dims = st.lists(names, min_size=1, max_size=2).map(tuple)
-    steps = st.builds(n.RecurAssign, names, expressions, expressions, st.just(NOWHERE))
+    kept = st.booleans()
+    steps = st.builds(n.RecurAssign, names, dims, expressions, expressions, kept, st.just(NOWHERE))
+    begun = st.builds(replace, samples, initial=calls)
+    sequence = st.lists(inner | steps | begun, max_size=2).map(tuple)
     return st.one_of(
         st.builds(n.Plate, plate_dims, st.none() | numbers, body, st.just(NOWHERE)),
-        st.builds(n.Recur, names, st.lists(inner | steps, max_size=2).map(tuple), st.just(NOWHERE)),
+        st.builds(n.Recur, names, sequence, st.just(NOWHERE)),
     )
 
 
@@ -293,7 +296,8 @@ def lines_of(node: Any) -> list[str]:
             return [f"default {first}", *rest]
         case n.Init() | n.Option():
             head = flat(write.guide_statement(node))
-            return _braces(head, node.at) if head.endswith(" at") else [head]
+            bare = isinstance(node, n.Init) and node.strategy is None
+            return _braces(head, node.at) if node.at or bare else [head]
     return [flat(write.statement(node))]
 
 

@@ -105,13 +105,6 @@ CASES = [
         "write `then`",
     ),
     (
-        "model { recur t { s[k] = init 1 then 2 } }",
-        "unexpected",
-        "k",
-        "`s` has dims where it is defined by recursion",
-        "write `s = init … then …`: its dims are those of its values",
-    ),
-    (
         "model { x = f(a = 1, 2) }",
         "unexpected",
         "2",

@@ -1,0 +1,1 @@
+"""Emits `recur`: what needs no earlier step of itself is vectorised, circles are solved."""

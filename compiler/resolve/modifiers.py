@@ -65,6 +65,8 @@ def _lowered(
     if resolved.row.name == "Uniform":
         arguments = resolved.distribution.arguments
         found.lower, found.upper = arguments["low"], arguments["high"]
+    if resolved.row.name == "Flat":
+        return found  # there is no other way to say it, and its density stays constant
     scope.diagnostics.report(
         "PPL042",
         statement.distribution.span,

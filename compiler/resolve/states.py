@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from compiler.ir import Distribution
 from compiler.resolve.distributions import ResolvedDistribution, resolve_distribution
 from compiler.resolve.expressions import Expressions
-from compiler.resolve.modifiers import Modifiers
+from compiler.resolve.how_drawn import Modifiers
 from compiler.resolve.scope import Scope
 from grammar import nodes
 

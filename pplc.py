@@ -19,6 +19,7 @@ from compiler.diagnostics import Diagnostic, Diagnostics, SpecError
 
 if TYPE_CHECKING:
     from compiler.binding import BoundData
+    from compiler.compare import Comparison
     from compiler.ir import Program
     from compiler.pipeline import Compilation
     from compiler.run import Fit
@@ -151,6 +152,31 @@ class Spec:
         from compiler.run import fit_program
 
         return fit_program(
+            self.program, data, diagnostics=self._diagnostics(), progress=progress, **options
+        )
+
+    def compare(self, data: Any = None, *, progress: bool = True, **options: Any) -> Comparison:
+        """Fit the spec to data, and draw from the same posterior by NUTS: a second opinion.
+
+        Needs the package nutpie: `pip install 'pplc[sampling]'`.
+
+        Args:
+            data: As for `fit`.
+            progress: Whether to show a progress bar.
+            **options: `chains` (4), `draws` (1,000 for each chain), `tune` (1,000 before them),
+                `target_accept` (0.9), `guide`, `seed`, `sizes`, `mapping`, `allow_callables`, or
+                any setting of a `fit` block.
+
+        Returns:
+            The comparison, with `table`, `verdict`, `agrees`, `nuts`, `fit`, `plot()` and
+            `save(folder)`.
+
+        Raises:
+            SpecError: If the data, an option, the fit or the sampling is at fault.
+        """
+        from compiler.compare import compare_program
+
+        return compare_program(
             self.program, data, diagnostics=self._diagnostics(), progress=progress, **options
         )
 

@@ -20,7 +20,7 @@ class RequestError(FitError):
     """Something asked for beside the fit itself that cannot be had.
 
     Args:
-        what: ``engine`` or ``checkpoint``.
+        what: ``engine``, ``checkpoint``, ``processes`` or ``sampler``.
         message: What is wrong with it.
         remedy: What to do.
     """

@@ -17,7 +17,8 @@ from autoguide_core.engine.structure import Model
 from autoguide_core.engine.threads import suitable_threads
 from autoguide_core.guides.full_size import full_size_model
 from autoguide_core.posterior.draws import draw_posterior
-from autoguide_core.posterior.replay import in_chunks, replay_model
+from autoguide_core.posterior.replay import replay_model
+from autoguide_core.posterior.vectorised import in_chunks
 
 _NUMBERS = 1e9
 """Numbers that one gradient touches, times the draws, up to which annealing takes some seconds."""
@@ -150,8 +151,8 @@ class GaussianProposals:
         """The draws at points (S, D) of the density's coordinates."""
         density, known = self._gaussian.search.density, self._gaussian.search.gradients.known
 
-        def values(one: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-            return one["at"].sum(), density.values(one["at"], *known)
+        def values(point: torch.Tensor) -> dict[str, torch.Tensor]:
+            return density.values(point, *known)
 
         with (
             own_randomness(self._seed),
@@ -160,7 +161,7 @@ class GaussianProposals:
             torch.no_grad(),
             pyro.validation_enabled(False),
         ):
-            _, latents = in_chunks(values, {"at": points}, density.numbers)
+            latents = in_chunks(values, points, density.numbers)
             latents = {name: value.to(self._like) for name, value in latents.items()}
             replayed = replay_model(self._model, latents, self._args, self._kwargs)
         return Kept({**latents, **replayed.deterministics}, replayed.log_p)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,7 @@ from pyro import poutine
 from autoguide_core.engine.joint import joint_trace, marginalised_sites, plate_depth
 from autoguide_core.engine.precision import double_precision, to_double
 from autoguide_core.engine.structure import Model
-from autoguide_core.engine.tracing.trace import trace_function
-
-_NUMBERS_PER_CHUNK = 4_000_000
+from autoguide_core.posterior.vectorised import in_chunks
 
 Evaluation = tuple[torch.Tensor, dict[str, torch.Tensor]]
 
@@ -47,9 +45,8 @@ def replay_model(
 ) -> Replayed:
     """Evaluate a model on draws of its latent variables, in double precision.
 
-    Draws are vectorised by ``torch.func.vmap`` in chunks, over the model or over its traced graph,
-    which asks nothing of the model's batch dimensions; a model that can be neither (one that
-    branches on values, say) runs draw by draw.
+    Draws are vectorised in chunks where the model allows it; see :func:`in_chunks`. That asks
+    nothing of the model's batch dimensions.
 
     Args:
         model: The model.
@@ -105,40 +102,3 @@ def replay_model(
         omitted=omitted,
         notes=notes,
     )
-
-
-def in_chunks(
-    evaluate: Callable[[dict[str, torch.Tensor]], Evaluation],
-    values: dict[str, torch.Tensor],
-    size: int,
-) -> Evaluation:
-    """Evaluate all draws, a chunk of them at once where the model can be vectorised.
-
-    Args:
-        evaluate: From the values of one draw to a scalar and tensors by name.
-        values: The values of all draws, each (S, …).
-        size: How many numbers one evaluation handles, which tells how many go at once.
-
-    Returns:
-        The scalars, (S,), and the tensors, each (S, …).
-    """
-    count = next(iter(values.values())).shape[0]
-    chunk = max(1, _NUMBERS_PER_CHUNK // max(size, 1))
-
-    def at(index: int | slice) -> dict[str, torch.Tensor]:
-        return {name: value[index] for name, value in values.items()}
-
-    def run(one: Callable[[dict[str, torch.Tensor]], Evaluation]) -> list[Evaluation]:
-        batched = torch.func.vmap(one, randomness="different")
-        return [batched(at(slice(start, start + chunk))) for start in range(0, count, chunk)]
-
-    join = torch.cat
-    try:
-        parts = run(evaluate)
-    except (RuntimeError, ValueError, NotImplementedError):
-        try:
-            parts = run(trace_function(evaluate, at(0), at(count - 1)))
-        except Exception:  # tracing may fail in as many ways as a model has operations
-            parts, join = [evaluate(at(index)) for index in range(count)], torch.stack
-    names = parts[0][1]
-    return join([p[0] for p in parts]), {n: join([p[1][n] for p in parts]) for n in names}

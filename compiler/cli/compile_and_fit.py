@@ -10,24 +10,11 @@ from typing import Any
 import click
 
 from compiler.cli.guard import OK, Guarded
-from compiler.cli.options import silence
+from compiler.cli.options import allow_callables, correction, data_options, mapping_of, silence
 from compiler.cli.report import show
 from compiler.cli.specs import compilation
 from compiler.cli.together import joined_processes
 from compiler.tables.optimizers import SETTINGS
-
-
-def _sizes(
-    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
-) -> dict[str, int]:
-    del context, parameter
-    sizes = {}
-    for value in values:
-        dim, equals, size = (part.strip() for part in value.partition("="))
-        if not (dim and equals and size.isascii() and size.isdecimal() and int(size) > 0):
-            raise click.BadParameter(f"{value!r} is not of the form DIM=N, with a whole number N")
-        sizes[dim] = int(size)
-    return sizes
 
 
 @click.command(
@@ -43,29 +30,7 @@ def _sizes(
     ),
 )
 @click.argument("spec", metavar="SPEC")
-@click.option(
-    "--data",
-    multiple=True,
-    metavar="FILE",
-    help="JSON, CSV, Parquet, Arrow, npz or npy, by the file's ending, or a folder of npy files; "
-    "may be repeated.",
-)
-@click.option(
-    "--map",
-    "mapped",
-    multiple=True,
-    metavar="NAME=COLUMN",
-    help="Read the spec's variable NAME from this column or key; "
-    "NAME=COLUMN,COLUMN,… for the columns of a matrix. May be repeated.",
-)
-@click.option(
-    "--set",
-    "sizes",
-    multiple=True,
-    metavar="DIM=N",
-    callback=_sizes,
-    help="Set the size of a dim that the data does not tell; may be repeated.",
-)
+@data_options
 @click.option("--guide", metavar="NAME", help="Which of the spec's guides; the first by default.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of all random numbers.")
 @click.option("--steps", type=click.IntRange(1), help="Gradient steps.")
@@ -109,12 +74,7 @@ def _sizes(
     "numbers.",
 )
 @click.option("--out", metavar="DIR", help="Folder of the results; SPEC's name + -fit by default.")
-@click.option(
-    "--correction",
-    type=click.Choice(SETTINGS["correction"].choices),
-    help="What is done with the guide's draws: as much as is needed (auto), annealing to the "
-    "posterior, importance weights, or nothing.",
-)
+@correction
 @click.option(
     "--report",
     is_flag=True,
@@ -123,11 +83,7 @@ def _sizes(
 @click.option(
     "--log-likelihood", is_flag=True, help="Save the pointwise log likelihood, for LOO and WAIC."
 )
-@click.option(
-    "--allow-callables",
-    is_flag=True,
-    help="Let the spec import the Python functions that it names.",
-)
+@allow_callables
 @click.option(
     "--format",
     "form",
@@ -178,15 +134,11 @@ def command(
             show([compiled.diagnostics])
 
         gc.enable()  # the command line turned it off, for the commands that end at once
-        from compiler.binding import parse_mapping
         from compiler.run import compile_and_fit, fit_program
         from compiler.run.output import default_folder, summary_record
         from compiler.run.show import show_fit
 
-        try:
-            mapping = parse_mapping(mapped)
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="--map") from None
+        mapping = mapping_of(mapped)
         assert compiled.program is not None
         program = compiled.program
         folder = Path(out) if out else default_folder(program.path, program.name)

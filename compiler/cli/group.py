@@ -15,6 +15,7 @@ COMMANDS = {
     "fmt": "fmt",
     "emit": "emit",
     "fit": "compile_and_fit",
+    "compare": "compare",
     "report": "write_report",
     "diff": "diff",
     "cache": "cache",
@@ -69,6 +70,7 @@ def _print_version(context: click.Context, parameter: click.Parameter, wanted: b
         "pplc check model.ppl                 is it right?",
         "pplc emit module model.ppl           the Pyro code that it becomes",
         "pplc fit model.ppl --data data.csv   compile it, fit it, save the posterior",
+        "pplc compare model.ppl --data …      the same posterior by NUTS, beside the fit's",
     ),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog='Completion for your shell: eval "$(_PPLC_COMPLETE=bash_source pplc)" '

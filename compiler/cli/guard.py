@@ -21,6 +21,8 @@ BAD_INPUT = 1
 """The spec, the data or an option's value is wrong; diagnostics tell how."""
 USAGE = 2
 """The command line is wrong."""
+DOUBTFUL = 3
+"""All was done, but the result cannot be relied on; only where that was asked (`--strict`)."""
 INTERNAL = 70
 """A mistake in pplc itself (`EX_SOFTWARE`)."""
 INTERRUPTED = 130

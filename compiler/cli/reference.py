@@ -29,6 +29,7 @@ a command takes a spec, it takes a `.ppl` file, an IR file (`.json`) or `-` for 
 | 0 | all is well |
 | 1 | the spec, the data or a place to write is at fault; diagnostics on standard error say how |
 | 2 | the command line is wrong |
+| 3 | with `--strict`: done, but the result cannot be relied on |
 | 70 | a mistake in pplc itself, which asks to be reported |
 | 130 | interrupted |
 

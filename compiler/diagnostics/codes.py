@@ -110,6 +110,7 @@ CODES: dict[str, Code] = _table(
     Code("PPL083", "callable-refused", "A spec that calls Python code without leave"),
     Code("PPL084", "not-in-pyro", "A part that Pyro's own guides cannot make"),
     Code("PPL085", "part-order", "A part that follows sites of a later part"),
+    Code("PPL089", "sampler", "A comparison with NUTS that cannot be made"),
     # 09x: data and output
     Code("PPL090", "data-file", "A data file that cannot be read"),
     Code("PPL091", "data-missing", "A declared variable that the data does not have"),

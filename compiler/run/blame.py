@@ -22,7 +22,12 @@ _REMEDIES = {
     "PPL099": "try a lower learning rate or another guide",
 }
 
-_REQUESTS = {"engine": "PPL081", "checkpoint": "PPL098", "processes": "PPL081"}
+_REQUESTS = {
+    "engine": "PPL081",
+    "checkpoint": "PPL098",
+    "processes": "PPL081",
+    "sampler": "PPL089",
+}
 """The code for what was asked for beside the fit itself and cannot be had."""
 
 

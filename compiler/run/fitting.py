@@ -76,10 +76,10 @@ def fit_program(
     with surroundings(asked, allow_callables):
         job = job_of(asked, data, mapping, sizes)
         if restarts == 1:
-            return _finished(job, job.fit(progress, checkpoint), data, log_likelihood, progress)
+            return finished(job, job.fit(progress, checkpoint), data, log_likelihood, progress)
         many = job.fit_many(progress, kwargs=job.arguments, restarts=restarts)
         notes = (many.verdict, *many.notes)
-        fit = _finished(job, many.best, data, log_likelihood, progress, notes)
+        fit = finished(job, many.best, data, log_likelihood, progress, notes)
     return replace(fit, restarts=pd.DataFrame(many.summary()).set_index(many.kind))
 
 
@@ -141,12 +141,12 @@ def fit_data_sets(
         else:
             results = tuple(job.fit(progress) for job in jobs)
         return [
-            _finished(job, result, data, log_likelihood, progress, notes)
+            finished(job, result, data, log_likelihood, progress, notes)
             for job, result, data in zip(jobs, results, data_sets, strict=True)
         ]
 
 
-def _finished(
+def finished(
     job: Job,
     fitted: FitResult,
     data: Any,

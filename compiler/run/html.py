@@ -25,7 +25,7 @@ def spec_html(text: str, program: Program) -> str:
         )
         for site in program.sites()
     ]
-    return f"<h4>{escape(program.name)}</h4><pre>{escape(text)}</pre>" + _table(
+    return f"<h4>{escape(program.name)}</h4><pre>{escape(text)}</pre>" + table(
         ("site", "", "distribution", "dims"), rows
     )
 
@@ -40,10 +40,12 @@ def fit_html(fit: Fit) -> str:
     if len(frame) > _MOST_ROWS:
         rows.append((f"… {len(frame) - _MOST_ROWS:,} more",))
     lines = "".join(f"<p>{escape(line)}</p>" for line in (*fit.verdict, fit.stepped_by, *fit.notes))
-    return f"<h4>{escape(fit.program.name)}</h4>" + _table(("", *frame.columns), rows) + lines
+    return f"<h4>{escape(fit.program.name)}</h4>" + table(("", *frame.columns), rows) + lines
 
 
-def _table(head: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of texts."""
+
     def cells(row: Iterable[str], tag: str) -> str:
         return "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row)
 

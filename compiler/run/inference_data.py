@@ -27,6 +27,7 @@ def draws_dataset(
     variables: Sequence[Variable],
     program: Program,
     data: BoundData,
+    chains: int = 1,
 ) -> xr.Dataset:
     """Return draws as a dataset with dims (chain, draw, *the variable's own).
 
@@ -35,10 +36,16 @@ def draws_dataset(
         variables: Those to take; those that were not drawn are left out.
         program: Tells the plates' dims.
         data: Tells sizes and coords.
+        chains: How many chains the draws are of, one after the other.
     """
+
+    def by_chain(variable: Variable) -> Array:
+        array = named_axes(draws[variable.name], variable, program, data.sizes)
+        return array.reshape(chains, -1, *array.shape[1:])
+
     arrays = {
         variable.name: _labelled(
-            named_axes(draws[variable.name], variable, program, data.sizes)[None],
+            by_chain(variable),
             variable,
             data,
             ("chain", "draw"),
@@ -48,7 +55,7 @@ def draws_dataset(
     }
     count = next((array.sizes["draw"] for array in arrays.values()), 0)
     dataset = xr.Dataset(arrays)
-    return dataset.assign_coords(chain=np.arange(min(1, count)), draw=np.arange(count))
+    return dataset.assign_coords(chain=np.arange(chains if count else 0), draw=np.arange(count))
 
 
 def data_dataset(names: Sequence[str], program: Program, data: BoundData) -> xr.Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -69,7 +70,7 @@ class Job:
         self.diagnostics = diagnostics
         self._environment: dict[str, Any] = dict(data.values)
         if "derive" in module:
-            with self._told("deriving values from the data"):
+            with self.told("deriving values from the data"):
                 self._environment.update(module.call("derive", self._environment))
         small = minibatches(program)
         self._full = {**self._environment, **{f"{dim}_minibatch": None for dim in small}}
@@ -86,6 +87,11 @@ class Job:
         return self.module.arguments("model", self._environment)
 
     @property
+    def full_arguments(self) -> dict[str, Any]:
+        """What the model is called with on all of the data, every plate at its full size."""
+        return self.module.arguments("model", self._full)
+
+    @property
     def start(self) -> dict[str, Any]:
         """What the guide is made from."""
         return self.module.arguments(self._guide_name, self._environment)
@@ -93,7 +99,7 @@ class Job:
     def fit(self, progress: bool, checkpoint: str | Path | None = None) -> FitResult:
         """Build the guide and fit it."""
         guide = self._made_guide()
-        with self._told("the fit"), progress_bar(progress) as callback:
+        with self.told("the fit"), progress_bar(progress) as callback:
             return fit(
                 self.module.function("model"),
                 guide,
@@ -107,7 +113,7 @@ class Job:
     def fit_many(self, progress: bool, **options: Any) -> Many:
         """Build the guide, and fit it as `autoguide_core.fit_many` does."""
         guide = self._made_guide()
-        with self._told("the fits"), progress_bar(progress) as callback:
+        with self.told("the fits"), progress_bar(progress) as callback:
             return fit_many(
                 self.module.function("model"),
                 guide,
@@ -122,17 +128,17 @@ class Job:
 
     def _made_guide(self) -> Any:
         seed = self.settings.engine.seed
-        with self._told("building the guide"), own_store({}), own_randomness(seed):
+        with self.told("building the guide"), own_store({}), own_randomness(seed):
             return self.module.call(self._guide_name, self._environment)
 
     def draw(self, fitted: FitResult, progress: bool = False) -> Posterior:
         """Draw from the fitted guide."""
         tensors = [v for v in self._full.values() if isinstance(v, torch.Tensor)]
-        with self._told("drawing from the posterior"), progress_bar(progress) as callback:
+        with self.told("drawing from the posterior"), progress_bar(progress) as callback:
             posterior = sample_posterior(
                 fitted,
                 self.module.function("model"),
-                self.module.arguments("model", self._full),
+                self.full_arguments,
                 self.guide,
                 self.settings,
                 data_size=sum(tensor.numel() for tensor in tensors),
@@ -141,19 +147,29 @@ class Job:
                 else None,
                 progress=callback,
             )
-            discrete = self._predictor.summed_out(posterior.draws, posterior.latents)
-        return replace(posterior, draws={**posterior.draws, **discrete})
+            draws = self.with_summed_out(posterior.draws, posterior.latents)
+        return replace(posterior, draws=draws)
+
+    def with_summed_out(
+        self, draws: Mapping[str, torch.Tensor], latents: Sequence[str]
+    ) -> dict[str, torch.Tensor]:
+        """Add the discrete sites that were summed out, and what is recorded of them."""
+        return {**draws, **self._predictor.summed_out(draws, latents)}
+
+    def posterior_dataset(self, draws: Mapping[str, torch.Tensor], chains: int = 1) -> xr.Dataset:
+        """Return draws, chain after chain, as the posterior shows them."""
+        kept = self._without_streamed(posterior_variables(self.program))
+        return draws_dataset(draws, kept, self.program, self.data, chains)
 
     def groups(self, posterior: Posterior, log_likelihood: bool) -> dict[str, xr.Dataset]:
         """Return everything that was drawn and bound, by InferenceData's groups."""
         program, data = self.program, self.data
         predictor = self._predictor
-        kept = self._without_streamed(posterior_variables(program))
-        groups = {"posterior": draws_dataset(posterior.draws, kept, program, data)}
+        groups = {"posterior": self.posterior_dataset(posterior.draws)}
         observed = self._without_streamed(observed_variables(program))
         predicted = self._without_streamed(predicted_variables(program))
         few = self._affordable(posterior.draws)
-        with self._told("the posterior predictive"):
+        with self.told("the posterior predictive"):
             if observed and posterior.draws:
                 replicates = predictor.replicates(few, posterior.latents)
                 groups["posterior_predictive"] = draws_dataset(replicates, observed, program, data)
@@ -187,7 +203,8 @@ class Job:
         most = max(_LEAST_REPLICATES, _MOST_REPLICATED_NUMBERS // max(size, 1))
         return {name: value[:most] for name, value in draws.items()}
 
-    def _told(self, doing: str) -> Any:
+    def told(self, doing: str) -> AbstractContextManager[None]:
+        """Turn what the emitted code or the engine raises inside into a diagnostic."""
         return told_in_the_spec(self.module, self.program, self.diagnostics, doing)
 
 

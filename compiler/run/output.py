@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ import pandas as pd
 from compiler.diagnostics import Diagnostics, SpecError
 
 if TYPE_CHECKING:
+    from arviz import InferenceData
+
     from compiler.run.result import Fit
 
 SPEC_FILE = "spec.ppl"
@@ -78,12 +81,11 @@ class OutputFolder:
             shutil.rmtree(self._work, ignore_errors=True)
             self._work = None
 
-    def write(self, fit: Fit, *, report: bool = False) -> Path:
-        """Write a fit, and put the folder into its place.
+    def write(self, write_files: Callable[[Path], None]) -> Path:
+        """Write the files, and put the folder into its place.
 
         Args:
-            fit: The fit.
-            report: Whether to write its report, too.
+            write_files: Writes all of them into the folder that it is given.
 
         Returns:
             The folder.
@@ -93,9 +95,7 @@ class OutputFolder:
         """
         assert self._work is not None, "the folder is written inside of its context"
         try:
-            _write_files(fit, self._work)
-            if report:
-                (self._work / REPORT_FILE).write_text(fit.report_html(), encoding="utf-8")
+            write_files(self._work)
             self._work.chmod(0o777 & ~_umask())
             self._put_in_place(self._work)
         except OSError as error:
@@ -126,14 +126,15 @@ class OutputFolder:
         raise SpecError(self._diagnostics)
 
 
-def default_folder(path: str, name: str) -> Path:
+def default_folder(path: str, name: str, suffix: str = "fit") -> Path:
     """Return where the output of a spec goes: `STEM-fit` in the working directory.
 
     Args:
         path: The spec's file.
         name: The model's name, for a spec that has no file.
+        suffix: What comes after the dash.
     """
-    return Path(f"{name if path.startswith('<') else Path(path).stem}-fit")
+    return Path(f"{name if path.startswith('<') else Path(path).stem}-{suffix}")
 
 
 def _may_be_replaced(folder: Path) -> bool:
@@ -153,18 +154,19 @@ def is_fit_folder(folder: Path) -> bool:
     return isinstance(content, dict) and content.get("written_by") == _MARK
 
 
-def _write_files(fit: Fit, folder: Path) -> None:
+def write_fit(fit: Fit, folder: Path, *, report: bool = False) -> None:
+    """Write the files of a fit into a folder, its report too where it is wanted."""
     (folder / MODULE_FILE).write_text(fit.source, encoding="utf-8")
     if fit.spec_text is not None:
         (folder / SPEC_FILE).write_text(fit.spec_text, encoding="utf-8")
     (folder / PROGRAM_FILE).write_text(
         fit.program.model_dump_json(indent=2) + "\n", encoding="utf-8"
     )
-    _write_json(folder / SETTINGS_FILE, {"written_by": _MARK, **fit.record})
-    _write_json(folder / SUMMARY_FILE, summary_record(fit))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of xarray and h5netcdf, about each other
-        fit.idata.to_netcdf(str(folder / POSTERIOR_FILE), engine="h5netcdf")
+    write_json(folder / SETTINGS_FILE, {"written_by": _MARK, **fit.record})
+    write_json(folder / SUMMARY_FILE, summary_record(fit))
+    write_netcdf(folder / POSTERIOR_FILE, fit.idata)
+    if report:
+        (folder / REPORT_FILE).write_text(fit.report_html(), encoding="utf-8")
 
 
 def summary_record(fit: Fit) -> dict[str, Any]:
@@ -204,7 +206,15 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def write_netcdf(path: Path, idata: InferenceData) -> None:
+    """Write InferenceData for ArviZ to open."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of xarray and h5netcdf, about each other
+        idata.to_netcdf(str(path), engine="h5netcdf")
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write plain values."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,10 +140,10 @@ class Fit:
         Raises:
             SpecError: It cannot be written, or holds something else.
         """
-        from compiler.run.output import OutputFolder
+        from compiler.run.output import OutputFolder, write_fit
 
         with OutputFolder(Path(folder), self.diagnostics) as output:
-            return output.write(self, report=report)
+            return output.write(partial(write_fit, self, report=report))
 
     def __repr__(self) -> str:
         return "\n".join((f"<Fit of {self.program.name}>", *self.verdict))

@@ -35,8 +35,7 @@ def show_fit(fit: Fit, console: Console | None = None, folder: Path | None = Non
     if fit.discrete_sites:
         console.print(_discrete_table(fit, console.width))
     for text, good in verdict_lines(fit):
-        mark, style = _MARKS[good]
-        console.print(Text(f"{mark} ", style=style) + Text(text))
+        console.print(marked(text, good))
     for note in (fit.stepped_by, *fit.notes):
         console.print(Text(f"• {note}", style="dim"))
     if folder is not None:
@@ -51,6 +50,12 @@ def verdict_lines(fit: Fit) -> list[tuple[str, bool | None]]:
     ]
 
 
+def marked(text: str, good: bool | None) -> Text:
+    """Return a sentence behind the mark of a good or a bad one; None: unknown."""
+    mark, style = _MARKS[good]
+    return Text(f"{mark} ", style=style) + Text(text)
+
+
 def _table(fit: Fit, room: int) -> Table:
     rows: list[tuple[str, ...]] = []
     for name in fit.continuous_sites:
@@ -59,7 +64,7 @@ def _table(fit: Fit, room: int) -> Table:
             rows.append((str(label), *(f"{value:.4g}" for value in row)))
         rows.extend(_rest(name, len(frame)))
     head = ("", "mean", "sd", "5%", "50%", "95%")
-    return _laid_out(fit.program.name, head, rows, "right", room)
+    return laid_out(fit.program.name, head, rows, "right", room)
 
 
 def _discrete_table(fit: Fit, room: int) -> Table:
@@ -69,7 +74,7 @@ def _discrete_table(fit: Fit, room: int) -> Table:
         for label, row in frame.head(MOST_ENTRIES).iterrows():
             rows.append((str(label), str(row["mode"]), f"{row['probability']:.2f}", row["all"]))
         rows.extend(_rest(name, len(frame)))
-    return _laid_out("discrete sites", ("", "mode", "probability", "all"), rows, "left", room)
+    return laid_out("discrete sites", ("", "mode", "probability", "all"), rows, "left", room)
 
 
 def _rest(name: str, count: int) -> list[tuple[str, ...]]:
@@ -77,14 +82,24 @@ def _rest(name: str, count: int) -> list[tuple[str, ...]]:
     return [(f"… {count - MOST_ENTRIES:,} more {name}",)] if count > MOST_ENTRIES else []
 
 
-def _laid_out(
+def laid_out(
     title: str,
     head: Sequence[str],
     rows: Sequence[tuple[str, ...]],
     justify: JustifyMethod,
     room: int,
+    caption: str = "all of them are in posterior.nc",
 ) -> Table:
-    """Return a table in which, where room is short, labels are cut and numbers never."""
+    """Return a table in which, where room is short, labels are cut and numbers never.
+
+    Args:
+        title: Stands above it.
+        head: The columns' names.
+        rows: A row's cells; a row of one cell stands for rows that are not shown.
+        justify: How the columns but the first are set.
+        room: Characters that a line has.
+        caption: Stands below it where rows are not shown.
+    """
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     widths = [
         max([len(column), *(len(row[i]) for row in rows if len(row) > i)])
@@ -97,6 +112,6 @@ def _laid_out(
     for row in rows:
         table.add_row(*map(Text, row), style="dim" if len(row) == 1 else None)
     if any(len(row) == 1 for row in rows):
-        table.caption = "all of them are in posterior.nc"
+        table.caption = caption
         table.caption_justify = "left"
     return table

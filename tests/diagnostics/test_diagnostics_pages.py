@@ -9,7 +9,7 @@ from compiler.diagnostics.pages import block, find, page
 from compiler.pipeline import compile_text
 
 NOT_OF_A_SPEC = frozenset(
-    ["PPL002", "PPL083", "PPL084", *(code for code in CODES if code.startswith("PPL09"))]
+    ["PPL002", "PPL083", "PPL084", "PPL089", *(code for code in CODES if code.startswith("PPL09"))]
 )
 """Codes that come from files, data or the command line, not from a spec's text."""
 

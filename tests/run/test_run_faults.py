@@ -225,7 +225,7 @@ class TestOutput:
         out = tmp_path / "out"
         fit = self.run(tmp_path, out)
         monkeypatch.setattr(
-            "compiler.run.output._write_json",
+            "compiler.run.output.write_json",
             lambda *a: (_ for _ in ()).throw(OSError(28, "No space left on device")),
         )
         with pytest.raises(pplc.SpecError, match="No space left"):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from autoguide_core.engine.curvature.gradients import Gradients
@@ -10,6 +14,8 @@ from autoguide_core.engine.native import start_native
 from autoguide_core.engine.native.errors import NativeUnavailable
 from autoguide_core.engine.stepping.capture import capture
 from autoguide_core.engine.stepping.step_graph import StepGraph
+
+Vector = npt.NDArray[np.float64]
 
 
 class CompiledGradients:
@@ -67,6 +73,29 @@ class CompiledGradients:
             values[start : start + size] = state["values"][: len(chunk)]
             slopes[start : start + size] = state["slopes"][: len(chunk)]
         return values, slopes
+
+    def evaluator(self) -> Callable[[Vector], tuple[float, Vector]]:
+        """The same for one point, from numpy to numpy, with as little around it as can be.
+
+        Returns:
+            From a point (D,) to its log density and gradient (D,).
+        """
+        if self.engine != "native" or self._count != 1:
+            return self._one
+        into, slopes = (self._state[name].numpy()[0] for name in ("points", "slopes"))
+        values = self._state["values"].numpy()
+        step = self._runner.bound(self._row)
+
+        def evaluate(point: Vector) -> tuple[float, Vector]:
+            into[:] = point
+            step()
+            return float(values[0]), slopes.copy()
+
+        return evaluate
+
+    def _one(self, point: Vector) -> tuple[float, Vector]:
+        values, slopes = self.value_and_grad(torch.from_numpy(point)[None])
+        return float(values[0]), slopes[0].numpy()
 
     def _graph(self) -> StepGraph:
         def step(*inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:

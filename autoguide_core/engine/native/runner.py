@@ -80,7 +80,30 @@ class NativeRunner:
             if (block.dtype, block.numel()) != (storage.dtype, len(rows) * storage.size):
                 raise ValueError("noise or rows are of another type or size than when compiled")
         results = torch.full((len(rows),), torch.nan, dtype=torch.float64)
-        finished = self._entry(
+        self._checked(self._entry(*self._arguments(blocks, rows, results)))
+        return results
+
+    def bound(self, row: torch.Tensor) -> Callable[[], None]:
+        """One step without noise, to be made again and again with next to nothing around it.
+
+        Args:
+            row: The step's numbers, shape (1, H), contiguous.
+
+        Returns:
+            Makes the step, changing the state in place.
+        """
+        kept = row, torch.empty(1, dtype=torch.float64)
+        arguments = self._arguments((), *kept)
+
+        def step(_kept: object = kept) -> None:
+            self._checked(self._entry(*arguments))
+
+        return step
+
+    def _arguments(
+        self, blocks: Sequence[torch.Tensor], rows: torch.Tensor, results: torch.Tensor
+    ) -> tuple[Any, ...]:
+        return (
             ctypes.c_int64(len(rows)),
             _pointers(list(self._state.values())),
             _pointers(blocks),
@@ -91,13 +114,15 @@ class NativeRunner:
             self._foreign,
             ctypes.c_int32(torch.get_num_threads()),
         )
+
+    def _checked(self, finished: int) -> None:
+        """Raise what went wrong in a call, if anything."""
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
         if finished in _PROBLEMS:
             kind, message = _PROBLEMS[finished]
             raise kind(message)
-        return results
 
     def _tensors_of(self, program: Program, memory: Memory) -> dict[Storage, torch.Tensor]:
         """A flat tensor over the memory of each storage that has a fixed place."""

@@ -1,0 +1,53 @@
+"""Evaluating a function at many draws, as many at once as it allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch.utils import _pytree
+
+from autoguide_core.engine.tracing.trace import trace_function
+
+Draws = TypeVar("Draws")
+Values = TypeVar("Values")
+
+_NUMBERS_PER_CHUNK = 4_000_000
+
+
+def in_chunks(evaluate: Callable[[Draws], Values], draws: Draws, size: int) -> Values:
+    """Evaluate all draws, a chunk of them at once where the function can be vectorised.
+
+    Draws are vectorised by ``torch.func.vmap``, over the function or over its traced graph; a
+    function that allows neither (one that branches on values, say) is called draw by draw.
+
+    Args:
+        evaluate: From tensors of one draw to tensors; both in any nesting of tuples and dicts.
+        draws: The draws, in the nesting that it takes, each tensor (S, …).
+        size: How many numbers one evaluation handles, which tells how many go at once.
+
+    Returns:
+        The values, in the nesting that it gives, each tensor (S, …).
+    """
+    count = len(_pytree.tree_leaves(draws)[0])
+    chunk = max(1, _NUMBERS_PER_CHUNK // max(size, 1))
+
+    def at(index: int | slice) -> Draws:
+        part: Draws = _pytree.tree_map(lambda tensor: tensor[index], draws)
+        return part
+
+    def run(one: Callable[[Draws], Values]) -> list[Values]:
+        batched = torch.func.vmap(one, randomness="different")
+        return [batched(at(slice(start, start + chunk))) for start in range(0, count, chunk)]
+
+    join = torch.cat
+    try:
+        parts = run(evaluate)
+    except (RuntimeError, ValueError, NotImplementedError):
+        try:
+            parts = run(trace_function(evaluate, at(0), at(count - 1)))
+        except Exception:  # tracing may fail in as many ways as a model has operations
+            parts, join = [evaluate(at(index)) for index in range(count)], torch.stack
+    joined: Values = _pytree.tree_map(lambda *tensors: join(tensors), *parts)
+    return joined

@@ -1,0 +1,73 @@
+"""The density as a sampler wants it: a numpy function of one vector, for several threads."""
+
+from __future__ import annotations
+
+import os
+import queue
+from collections.abc import Callable
+
+import numpy as np
+
+from autoguide_core.engine.curvature.compiled import CompiledGradients, Vector
+from autoguide_core.engine.curvature.gradients import Gradients
+
+Evaluate = Callable[[Vector], tuple[float, Vector]]
+
+_WORTH_A_THREAD = 20_000
+"""Numbers that the model draws or observes from which chains run beside each other.
+
+Below, the interpreter around the compiled code takes longer than the code, and threads would only
+wait for each other.
+"""
+
+
+class Evaluators:
+    """Values and gradients of a log density, each call by an evaluator that no other call uses.
+
+    Where the density is compiled there may be as many evaluators as processors; where torch or the
+    model itself is run there is one, since Pyro's handlers are not made for threads.
+
+    Args:
+        gradients: The log density.
+        dim: D.
+        numbers: How many numbers the model draws or observes.
+        most: The most calls at once that are asked for.
+
+    Attributes:
+        count: How many calls can be made at once.
+        engine: ``native``, or ``graph`` where torch does the work.
+        obstacle: Why not compiled code, or an empty text.
+        failure: The first error that is not one of arithmetic, which no sampler sees.
+    """
+
+    def __init__(self, gradients: Gradients, dim: int, numbers: int, most: int) -> None:
+        first = CompiledGradients(gradients, dim)
+        self.engine, self.obstacle = first.engine, first.obstacle
+        parallel = first.engine == "native" and numbers >= _WORTH_A_THREAD
+        self.count = max(1, min(most, os.cpu_count() or 1)) if parallel else 1
+        self.failure: Exception | None = None
+        self._free: queue.SimpleQueue[Evaluate] = queue.SimpleQueue()
+        for evaluator in [first] + [
+            CompiledGradients(gradients, dim) for _ in range(1, self.count)
+        ]:
+            self._free.put(evaluator.evaluator())
+
+    def __call__(self, point: Vector) -> tuple[float, Vector]:
+        """Evaluate at one point; never raises, as no sampler's thread could tell of it.
+
+        Args:
+            point: Shape (D,).
+
+        Returns:
+            The log density in nats and its gradient (D,); NaN and zeros where the model cannot be
+            evaluated (a matrix has no factor, say).
+        """
+        evaluate = self._free.get()
+        try:
+            return evaluate(point)
+        except Exception as error:
+            if not isinstance(error, RuntimeError | ValueError) and self.failure is None:
+                self.failure = error
+            return float("nan"), np.zeros_like(point)
+        finally:
+            self._free.put(evaluate)

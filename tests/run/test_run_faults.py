@@ -169,6 +169,7 @@ class TestOutput:
             "module.py",
             "posterior.nc",
             "settings.json",
+            "spec.ppl",
             "summary.json",
         ]
         assert sorted(p.name for p in out.parent.iterdir()) == ["out"]

@@ -2,5 +2,6 @@
 
 from autoguide_core.noncentring.maps import Conditional
 from autoguide_core.noncentring.priors import LocationScale, location_scale
+from autoguide_core.noncentring.sites import Follower, FollowerFinder
 
-__all__ = ["Conditional", "LocationScale", "location_scale"]
+__all__ = ["Conditional", "Follower", "FollowerFinder", "LocationScale", "location_scale"]

@@ -50,7 +50,7 @@ class Conditional:
         if self.prior.is_factor:
             mean, root, log_det = self._joint()
             value = mean + (root @ standard.unsqueeze(-1)).squeeze(-1)
-            return value, log_det
+            return value, log_det.expand(standard.shape[:-1])
         scale = self.prior.scale
         shrink = 1.0 + self.precision * scale * scale
         variance = scale * scale / shrink

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +17,7 @@ from torch.distributions import biject_to
 from autoguide_core.engine.joint import joint_trace, marginalised_sites, plate_depth
 from autoguide_core.engine.precision import double_precision, to_double
 from autoguide_core.engine.structure import Model, is_latent
-from autoguide_core.noncentring import Conditional, location_scale
+from autoguide_core.noncentring import Conditional, FollowerFinder, location_scale
 
 Knowledge = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
 """Precision and pull by site; see ``Conditional``."""
@@ -128,10 +128,10 @@ class LogDensity:
 
     @cached_property
     def _noncentrable_sites(self) -> frozenset[str]:
-        point = torch.zeros(self.dim, dtype=torch.float64)
-        finder = _Finder({n: v.requires_grad_() for n, v in self.unpack(point).items()})
+        finder = FollowerFinder(self.layout)
+        at_zero = _Constrain(self.unpack(torch.zeros(self.dim, dtype=torch.float64)))
         with torch.enable_grad():
-            self._run(finder)
+            self._run(lambda model: finder(at_zero(model)))
         return frozenset(finder.found)
 
     def unpack(self, point: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -148,7 +148,7 @@ class LogDensity:
         precision, pull = self.unpack(knowledge[0]), self.unpack(knowledge[1])
         return {name: (precision[name], pull[name]) for name in self._noncentrable_sites}
 
-    def _run(self, handler: Messenger) -> tuple[torch.Tensor, Trace]:
+    def _run(self, handler: Callable[[Model], Model]) -> tuple[torch.Tensor, Trace]:
         with double_precision(), poutine.block(), pyro.validation_enabled(False):
             trace, log_joint = joint_trace(
                 handler(self._model), self._args, self._kwargs, self._depth
@@ -204,19 +204,3 @@ class _Constrain(Messenger):
         if self._nudge is not None and name in self._knowledge:
             moved = self.unconstrained[name] + self._nudge[name]
             msg["value"] = biject_to(msg["fn"].support)(moved)
-
-
-class _Finder(_Constrain):
-    """Finds the sites whose prior's location or scale depends on other latents."""
-
-    def __init__(self, given: Mapping[str, torch.Tensor]) -> None:
-        super().__init__(given)
-        self.found: set[str] = set()
-
-    def _pyro_sample(self, msg: Any) -> None:
-        if msg["name"] in self._given:
-            prior = location_scale(msg["fn"])
-            same_shape = self._given[msg["name"]].shape == msg["fn"].shape()
-            if prior is not None and prior.depends_on_latents and same_shape:
-                self.found.add(msg["name"])
-        super()._pyro_sample(msg)

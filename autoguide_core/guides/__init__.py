@@ -26,6 +26,7 @@ from autoguide_core.guides.messengers import (
     AutoRegressiveMessenger,
 )
 from autoguide_core.guides.multivariate import AutoMultivariateNormal
+from autoguide_core.guides.noncentered import AutoNoncenteredMultivariateNormal
 from autoguide_core.guides.normal import AutoNormal
 from autoguide_core.guides.posterior import GuidePosterior
 from autoguide_core.guides.reparam import NeuTraReparam, StructuredReparam
@@ -50,6 +51,7 @@ __all__ = [
     "AutoLowRankMultivariateNormal",
     "AutoMessenger",
     "AutoMultivariateNormal",
+    "AutoNoncenteredMultivariateNormal",
     "AutoNormal",
     "AutoNormalMessenger",
     "AutoNormalizingFlow",

@@ -307,6 +307,7 @@ class AutoGuide(LoadableModule):
             plates=self.plates,
             values=self._root()._emitted,
             unconstrained={},
+            wanted=self._masks,
         )
         return {name: site_mask(now[name]) for name in self._masks}
 
@@ -325,6 +326,7 @@ class AutoGuide(LoadableModule):
             plates=self.plates,
             values=root._emitted,
             unconstrained=unconstrained,
+            wanted=self._live_supports,
         )
         return self._supports | {name: now[name]["fn"].support for name in self._live_supports}
 
@@ -343,21 +345,29 @@ class AutoGuide(LoadableModule):
                 for name, value in unconstrained.items()
             }
 
+    def _sources(self) -> Mapping[str, frozenset[str]]:
+        """The sites onto which draws are not always mapped alike, and on what the map depends."""
+        return self._live_supports
+
     def _foreign_sources(self) -> frozenset[str]:
-        """The sites of other parts on which supports of this part depend."""
+        """The sites of other parts on which this part's maps onto its sites depend."""
         latents = {name for name, _ in self._root()._sites()}
         own = {name for name, _ in self._sites()}
-        return frozenset().union(*self._live_supports.values()) & (latents - own)
+        return frozenset().union(*self._sources().values()) & (latents - own)
 
     def _check_live_sources(self, root: AutoGuide, known: Collection[str]) -> None:
-        for name, sources in self._live_supports.items():
-            for source in sorted(self._foreign_sources() & sources):
+        foreign = self._foreign_sources()
+        for name, sources in self._sources().items():
+            for source in sorted(foreign & sources):
                 if source not in known:
+                    what = "support" if name in self._live_supports else "prior"
                     raise ValueError(
-                        f"The support of site '{name}' depends on site '{source}', which no "
+                        f"The {what} of site '{name}' depends on site '{source}', which no "
                         "earlier part of the AutoGuideList covers: put the part that covers "
                         f"'{source}' before the one that covers '{name}'."
                     )
+            if name not in self._live_supports:
+                continue
             if root._in_full_size and any(map(is_subsampled, root._prototype_frames.values())):
                 raise NotImplementedError(
                     f"The support of site '{name}' changes from call to call, and the model has a "
@@ -424,11 +434,16 @@ class AutoGuide(LoadableModule):
         if root is not self and self._foreign_sources():
             joint = root.sample_posterior(num_samples, *args, **kwargs)
             return {name: joint[name] for name, _ in self._sites()}
-        with torch.no_grad(), self._full_size_plates():
-            if root is not self:
-                root._create_plates(*args, **kwargs)
-            with pyro.plate(_SAMPLE_PLATE, num_samples, dim=-root._plate_depth - 1):
-                values = self(*args, **kwargs)
+        # What other parts have emitted by now belongs to a summary, and has not this plate.
+        outside, root._emitted = root._emitted, {}
+        try:
+            with torch.no_grad(), self._full_size_plates():
+                if root is not self:
+                    root._create_plates(*args, **kwargs)
+                with pyro.plate(_SAMPLE_PLATE, num_samples, dim=-root._plate_depth - 1):
+                    values = self(*args, **kwargs)
+        finally:
+            root._emitted = outside
         shapes = {name: full_shape(site) for name, site in self._sites()}
         return {
             name: align_draws(value, num_samples, shapes[name]).detach()

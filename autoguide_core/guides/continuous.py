@@ -60,7 +60,7 @@ class AutoContinuous(UnconstrainedGuide):
             raise RuntimeError(
                 f"{type(self).__name__} found no latent variables; Use an empty guide instead"
             )
-        if not self._live_supports and all(mask == SiteMask() for mask in self._masks.values()):
+        if not self._sources() and all(mask == SiteMask() for mask in self._masks.values()):
             self._packing = self._make_packing()
 
     def _make_packing(self) -> Packing:

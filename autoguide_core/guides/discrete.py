@@ -86,6 +86,7 @@ class AutoDiscreteParallel(AutoGuide):
             plates=self.plates,
             values=self._root()._emitted,
             unconstrained={},
+            wanted=self._moving_tables,
         )
         for name in self._moving_tables:
             check_table(now[name], self._values[name])

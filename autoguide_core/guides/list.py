@@ -172,8 +172,8 @@ class AutoGuideList(AutoGuide, nn.ModuleList):
         for _, part in self._parts():
             if not isinstance(part, AutoCallable):
                 part._ensure_prototype(*args, **kwargs)
-        if any(part._live_supports for part in self.modules() if isinstance(part, AutoGuide)):
-            # Draws of one part set the supports of another: all must be drawn together.
+        if any(part._sources() for part in self.modules() if isinstance(part, AutoGuide)):
+            # Draws of one part move those of another: all must be drawn together.
             return super().sample_posterior(num_samples, *args, **kwargs)
         return self._gather(
             lambda part: part.sample_posterior(num_samples, *args, **kwargs), *args, **kwargs

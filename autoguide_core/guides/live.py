@@ -11,7 +11,7 @@ which a guide must follow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -71,6 +71,7 @@ def current_sites(
     plates: Mapping[str, Any],
     values: Mapping[str, Tensor],
     unconstrained: Mapping[str, Tensor],
+    wanted: Collection[str] = (),
 ) -> dict[str, Site]:
     """Run the model with the guide's draws in place and return its sites as they stand.
 
@@ -82,11 +83,9 @@ def current_sites(
         values: Constrained values by site name.
         unconstrained: Unconstrained values by site name, mapped through the support that the site
             has at that moment. Sites in neither mapping stay at a fixed point of their support.
+        wanted: The sites that are asked for: see `Substitute`.
     """
-    with poutine.block(), _Substitute(plates, values, unconstrained) as handler:
-        model(*args, **kwargs)
-    sites: dict[str, Site] = handler.sites
-    return sites
+    return Substitute(plates, values, unconstrained, wanted).run(model, args, kwargs)
 
 
 class ModelWatcher(Messenger):
@@ -112,23 +111,50 @@ class ModelWatcher(Messenger):
 def given_indices(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Tensor]:
     """The indices that the model gives to its plates in this call, by plate name."""
     watcher = ModelWatcher()
-    with torch.no_grad(), poutine.block(), _Substitute({}, {}, {}), watcher:
+    with torch.no_grad(), poutine.block(), Substitute({}, {}, {}), watcher:
         model(*args, **kwargs)
     return watcher.given_indices
 
 
-class _Substitute(Messenger):
-    """Puts given values at latent sites and keeps the messages."""
+class Substitute(Messenger):
+    """Puts given values at latent sites and keeps the messages.
+
+    Args:
+        plates: The guide's plates; the model's subsampled plates take their indices.
+        values: Constrained values by site name.
+        unconstrained: Unconstrained values by site name, as a guide draws them.
+        wanted: The sites that are asked for. A run ends after the last of them, before the model
+            computes what it makes of them: that is most of its work. Empty for a whole run.
+
+    Attributes:
+        sites: The messages of the sites met in the run, by name.
+    """
 
     def __init__(
         self,
         plates: Mapping[str, Any],
         values: Mapping[str, Tensor],
         unconstrained: Mapping[str, Tensor],
+        wanted: Collection[str] = (),
     ) -> None:
         super().__init__()
         self.plates, self.values, self.unconstrained = plates, values, unconstrained
         self.sites: dict[str, Site] = {}
+        self._to_come = set(wanted)
+
+    def run(self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Site]:
+        """Run the model, unseen by handlers outside, and return the sites."""
+        try:
+            with poutine.block(), self:
+                model(*args, **kwargs)
+        except _AllMetError:
+            pass
+        return self.sites
+
+    def image(self, name: str, fn: Any) -> Tensor:
+        """The value that an unconstrained draw gives a site with the prior ``fn``."""
+        value: Tensor = biject_to(fn.support)(self.unconstrained[name])
+        return value
 
     def _pyro_sample(self, msg: Site) -> None:
         name, fn = msg["name"], msg["fn"]
@@ -141,12 +167,20 @@ class _Substitute(Messenger):
         if name in self.values:
             msg["value"] = self.values[name]
         elif name in self.unconstrained:
-            msg["value"] = biject_to(fn.support)(self.unconstrained[name])
+            msg["value"] = self.image(name, fn)
         else:
             msg["value"] = _fixed_point(fn)
 
     def _pyro_post_sample(self, msg: Site) -> None:
         self.sites[msg["name"]] = msg.copy()
+        if msg["name"] in self._to_come:
+            self._to_come.remove(msg["name"])
+            if not self._to_come:
+                raise _AllMetError
+
+
+class _AllMetError(Exception):
+    """Ends a run of the model in which all sites that were asked for have been met."""
 
 
 class _SourceFinder(Messenger):

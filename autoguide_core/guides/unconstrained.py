@@ -131,7 +131,7 @@ class UnconstrainedGuide(AutoGuide):
             marginals = self._marginals(*args, **kwargs)
             for name in self._names():
                 support = self._supports[name]
-                is_fixed = name in marginals and name not in self._live_supports
+                is_fixed = name in marginals and name not in self._sources()
                 if is_fixed and is_elementwise(biject_to(support)):
                     loc, scale = marginals[name]
                     q = torch.as_tensor(probabilities, dtype=loc.dtype, device=loc.device)
@@ -144,7 +144,7 @@ class UnconstrainedGuide(AutoGuide):
     def sample_posterior(self, num_samples: int, /, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """Draw from the guide many times at once; see `AutoGuide.sample_posterior`."""
         self._ensure_prototype(*args, **kwargs)
-        if self._live_supports:
+        if self._sources():
             return super().sample_posterior(num_samples, *args, **kwargs)
         with torch.no_grad():
             draws = self._unconstrained_draws(num_samples, *args, **kwargs)
@@ -167,6 +167,7 @@ class UnconstrainedGuide(AutoGuide):
                     plates=self.plates,
                     values=values,
                     unconstrained={},
+                    wanted=self._live_supports,
                 )
                 moved = {name: now[name]["fn"].support for name in self._live_supports}
                 one = {name: value[None] for name, value in values.items()}

@@ -69,6 +69,20 @@ _ROWS = (
         options=(_INIT_SCALE,),
     ),
     Family(
+        "AutoNoncenteredMultivariateNormal",
+        "One normal with a full covariance, in which a site whose prior has a location or a scale "
+        "that depends on other latents is drawn relative to them, as if it were written "
+        "non-centred. Parts that cover those others have to stand above.",
+        covers="joint",
+        holds="continuous",
+        default_init="median",
+        minibatch=False,
+        formula="2 D + D (D - 1) / 2",
+        count=full_rank,
+        options=(_INIT_SCALE,),
+        in_pyro=False,
+    ),
+    Family(
         "AutoLowRankMultivariateNormal",
         "One normal whose covariance is a low-rank matrix plus a diagonal one.",
         covers="joint",
@@ -292,6 +306,7 @@ FOREIGN_FAMILIES: dict[str, str] = {
     "fullrank": "AutoMultivariateNormal",
     "full_rank": "AutoMultivariateNormal",
     "AutoMVN": "AutoMultivariateNormal",
+    "noncentered": "AutoNoncenteredMultivariateNormal",
     "AutoLowRank": "AutoLowRankMultivariateNormal",
     "bnaf": "AutoBNAFNormal",
     "AutoBatchedMVN": "AutoBatchedMultivariateNormal",

@@ -29,6 +29,7 @@ from autoguide_core import (
     AutoLaplaceApproximation,
     AutoLowRankMultivariateNormal,
     AutoMultivariateNormal,
+    AutoNoncenteredMultivariateNormal,
     AutoNormal,
     AutoNormalizingFlow,
     AutoNormalMessenger,
@@ -52,6 +53,7 @@ class Family:
         can_score: Whether the density of given draws is known.
         can_subsample: Whether it covers a site in a plate of which a minibatch is in use.
         can_jit: Whether `JitTrace_ELBO` can compile it.
+        can_reload: Whether it can be drawn from when it was loaded from a file, without its model.
         moves: Whether it covers a support that moves with another site.
         scaled: Makes a guide that starts at a wide scale; None where that cannot be said.
     """
@@ -62,6 +64,7 @@ class Family:
     can_score: bool = True
     can_subsample: bool = False
     can_jit: bool = True
+    can_reload: bool = True
     moves: bool = True
     scaled: Callable[[Any], Any] | None = None
 
@@ -118,6 +121,7 @@ FAMILIES = [
     _family("delta", AutoDelta, is_point=True, can_subsample=True, moves=False),
     _family("diagonal", AutoDiagonalNormal, WIDE),
     _family("multivariate", AutoMultivariateNormal, WIDE),
+    _family("noncentered", AutoNoncenteredMultivariateNormal, WIDE, can_reload=False),
     _family("low-rank", AutoLowRankMultivariateNormal, WIDE),
     _family("flow", flow, {}),
     _family("iaf", AutoIAFNormal, {}),
@@ -137,7 +141,7 @@ FAMILIES = [
     _family("normal-messenger", AutoNormalMessenger, WIDE, can_subsample=True),
     _family("hierarchical-messenger", hierarchical, WIDE, can_subsample=True),
     _family("regressive-messenger", AutoRegressiveMessenger, WIDE, can_subsample=True),
-    _family("dais", partial(AutoDAIS, K=2), can_score=False, can_jit=False),
+    _family("dais", partial(AutoDAIS, K=2), can_score=False, can_jit=False, can_reload=False),
     _family("list", listed, can_subsample=True),
 ]
 BY_NAME = {family.name: family for family in FAMILIES}

@@ -245,6 +245,7 @@ FAMILIES = {
     "AutoNormal": Family(plain(ag.AutoNormal)),
     "AutoDiagonalNormal": Family(plain(ag.AutoDiagonalNormal)),
     "AutoMultivariateNormal": Family(plain(ag.AutoMultivariateNormal)),
+    "AutoNoncenteredMultivariateNormal": Family(plain(ag.AutoNoncenteredMultivariateNormal)),
     "AutoLowRankMultivariateNormal": Family(plain(ag.AutoLowRankMultivariateNormal, rank=1)),
     "AutoLaplaceApproximation": Family(plain(ag.AutoLaplaceApproximation), method="auto"),
     "AutoBatchedMultivariateNormal": Family(plain(ag.AutoBatchedMultivariateNormal), pairs=True),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from compiler.emit.imports import Import
 from compiler.emit.indexing import emit_index
 from compiler.emit.lags import at_present, emit_initially, emit_lag
+from compiler.emit.library import emit_covariance, emit_ode
 from compiler.emit.layout import align, to_plate, view_data, view_stored
 from compiler.emit.place import Place
 from compiler.emit.python import COMPARE, at_least, binary, fill_template, floating, method
@@ -289,21 +290,15 @@ def _solve(row: FunctionRow, expr: Apply, place: Place) -> str:
 
 
 def _covariance(row: FunctionRow, expr: Apply, place: Place) -> str:
-    """Emit a call on inputs that have an axis of features, with a length that has one, too."""
-    x, *others = expr.arguments
-    pair = [others.pop(0)] if others[0].type.event else []
-    codes = [_with_features(x, place)]
-    for name, number in zip(row.parameters[2:], others, strict=True):
-        code = floating_code(number, place) if is_number(number) else numeric(number, place)
-        scalar_length = name == "length" and not is_number(number) and not number.type.event
-        codes.append(method(code, "unsqueeze(-1)") if scalar_length else code)
-    codes += [f"other={_with_features(other, place)}" for other in pair]
-    return row.template.replace("{items}", ", ".join(codes))
+    return emit_covariance(row, expr, place, _number_or_tensor, is_number)
 
 
-def _with_features(inputs: Expression, place: Place) -> str:
-    code = numeric(inputs, place)
-    return method(code, "unsqueeze(-1)") if len(inputs.type.event) == 1 else code
+def _ode(row: FunctionRow, expr: Apply, place: Place) -> str:
+    return emit_ode(row, expr, place, tensor, _number_or_tensor)
+
+
+def _number_or_tensor(expr: Expression, place: Place) -> str:
+    return floating_code(expr, place) if is_number(expr) else numeric(expr, place)
 
 
 def _add_diagonal(row: FunctionRow, expr: Apply, place: Place) -> str:
@@ -364,6 +359,7 @@ _EMITTERS: dict[ShapeRule, Callable[[FunctionRow, Apply, Place], str]] = {
     "outer": _outer,
     "solve": _solve,
     "covariance": _covariance,
+    "ode": _ode,
     "add_diagonal": _add_diagonal,
     "filled": _filled,
     "identity": _filled,

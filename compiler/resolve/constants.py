@@ -6,6 +6,7 @@ import math
 import operator
 from collections.abc import Callable
 
+from compiler.ir import Constant, Support, ValueType
 from grammar import nodes
 
 _OPERATIONS: dict[str, Callable[[float, float], float]] = {
@@ -55,3 +56,14 @@ def whole_number(expr: nodes.Expr) -> int | None:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, int) else None
+
+
+def number(value: int | float) -> Constant:
+    """Return the expression of a number."""
+    return Constant(
+        value=value,
+        type=ValueType(
+            element="int" if isinstance(value, int) else "real",
+            support=Support(lower=float(value), upper=float(value)),
+        ),
+    )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Protocol
 
 from compiler.diagnostics import did_you_mean
-from compiler.ir import Apply, Constant, Expression, Items, Reference, Support, ValueType
+from compiler.ir import Apply, Constant, Expression, Invoke, Items, Reference, Support, ValueType
 from compiler.ir.axes import ShapeProblem, Sizes, shown
 from compiler.ir.expressions import ReferenceKind
 from compiler.ir.types import Axis
-from compiler.resolve.constants import constant
+from compiler.resolve.constants import constant, number
+from compiler.resolve.equations import resolve_ode
 from compiler.resolve.lags import RESOLVERS, as_lagged, earlier_step, resolve_lags, tell_unstarted
 from compiler.resolve.scope import KIND_WORDS, Scope, Symbol, SymbolKind
 from compiler.resolve.shapes import RULES
@@ -21,8 +22,20 @@ from compiler.tables.functions import FUNCTIONS, OPERATORS
 from grammar import nodes
 from grammar.span import Span
 
-Invoker = Callable[[nodes.Call, tuple[Expression, ...], Scope], Expression | None]
-"""Resolves a call of a function that the spec defines."""
+
+class Invoker(Protocol):
+    """Resolves a call of a function that the spec defines."""
+
+    def __call__(
+        self,
+        call: nodes.Call,
+        arguments: tuple[Expression, ...],
+        scope: Scope,
+        *,
+        imposed: int = 0,
+    ) -> Invoke | None:
+        """Return the typed call; of its parameters the first `imposed` need not be used."""
+        ...
 
 
 class Expressions:
@@ -34,7 +47,7 @@ class Expressions:
 
     def __init__(self, sizes: Sizes, invoke: Invoker) -> None:
         self.sizes = sizes
-        self._invoke = invoke
+        self.invoke = invoke
 
     def resolve(self, expr: nodes.Expr, scope: Scope) -> Expression | None:
         """Return the typed expression."""
@@ -173,7 +186,7 @@ class Expressions:
             arguments = self._all(call.arguments, scope)
             if arguments is None or symbol.failed:
                 return None
-            return self._invoke(call, arguments, scope)
+            return self.invoke(call, arguments, scope)
         if name in RESOLVERS:
             return resolve_lags(self, call, scope)
         row = FUNCTIONS.get(name)
@@ -182,6 +195,8 @@ class Expressions:
             return None
         if not self._count_fits(row, call, scope):
             return None
+        if row.shape == "ode":
+            return resolve_ode(self, row, call, scope)
         if row.shape in ("filled", "identity"):
             return self._filled(row, call, scope)
         if row.shape == "size":
@@ -191,7 +206,7 @@ class Expressions:
     def _count_fits(self, row: FunctionRow, call: nodes.Call, scope: Scope) -> bool:
         given = len(call.arguments)
         for keyword in call.keywords:
-            if not (row.shape == "reduce" and keyword.name.text == "over"):
+            if not _takes(row, keyword.name.text):
                 scope.diagnostics.report(
                     "PPL027",
                     keyword.span,
@@ -432,17 +447,6 @@ class Expressions:
         )
 
 
-def number(value: int | float) -> Constant:
-    """Return the expression of a number."""
-    return Constant(
-        value=value,
-        type=ValueType(
-            element="int" if isinstance(value, int) else "real",
-            support=Support(lower=float(value), upper=float(value)),
-        ),
-    )
-
-
 def with_axes(value: Expression, axes: tuple[Axis, ...]) -> Expression:
     """Return a value whose axes are called as its declaration calls them."""
     return value.model_copy(update={"type": value.type.model_copy(update={"event": axes})})
@@ -481,6 +485,11 @@ _REFERENCE_KINDS: dict[SymbolKind, ReferenceKind] = {
 
 def _latent_words(symbol: Symbol) -> str:
     return "a latent site" if symbol.kind == "site" else "computed from latents"
+
+
+def _takes(row: FunctionRow, keyword: str) -> bool:
+    """Tell whether a function looks at a keyword; those of `ode` are its own affair."""
+    return row.shape == "ode" or (row.shape == "reduce" and keyword == "over")
 
 
 def _count_words(row: FunctionRow) -> str:

@@ -31,9 +31,21 @@ class Functions:
         self.definitions[definition.name.text] = definition
 
     def invoke(
-        self, call: nodes.Call, arguments: tuple[Expression, ...], scope: Scope
-    ) -> Expression | None:
-        """Return the typed call of a function; None where something is wrong, once told."""
+        self,
+        call: nodes.Call,
+        arguments: tuple[Expression, ...],
+        scope: Scope,
+        *,
+        imposed: int = 0,
+    ) -> Invoke | None:
+        """Return the typed call of a function; None where something is wrong, once told.
+
+        Args:
+            call: The call.
+            arguments: Its arguments, resolved.
+            scope: The names around it.
+            imposed: How many parameters the function must have, whether it uses them or not.
+        """
         name = call.function.text
         definition = self.definitions[name]
         if call.keywords or len(arguments) != len(definition.parameters):
@@ -55,7 +67,7 @@ class Functions:
                 "write it without recursion",
             )
             return None
-        instance = self._instance(definition, tuple(a.type for a in arguments), scope)
+        instance = self._instance(definition, tuple(a.type for a in arguments), scope, imposed)
         if instance is None:
             return None
         return Invoke(
@@ -67,7 +79,11 @@ class Functions:
         )
 
     def _instance(
-        self, definition: nodes.FunctionDef, types: tuple[ValueType, ...], scope: Scope
+        self,
+        definition: nodes.FunctionDef,
+        types: tuple[ValueType, ...],
+        scope: Scope,
+        imposed: int,
     ) -> Function | None:
         name = definition.name.text
         # Supports do not change the emitted code, so calls that differ in them share an instance.
@@ -77,12 +93,16 @@ class Functions:
         key = (name, plain, tuple(scope.plates))
         if key not in self._by_types:
             self._active.append(name)
-            self._by_types[key] = self._resolve(definition, types, scope)
+            self._by_types[key] = self._resolve(definition, types, scope, imposed)
             self._active.pop()
         return self._by_types[key]
 
     def _resolve(
-        self, definition: nodes.FunctionDef, types: tuple[ValueType, ...], scope: Scope
+        self,
+        definition: nodes.FunctionDef,
+        types: tuple[ValueType, ...],
+        scope: Scope,
+        imposed: int,
     ) -> Function | None:
         symbols = {
             name: symbol
@@ -93,6 +113,8 @@ class Functions:
         for parameter, value in zip(definition.parameters, types, strict=True):
             inner.symbols.pop(parameter.text, None)
             inner.define(parameter, "parameter", value)
+        for parameter in definition.parameters[:imposed]:
+            inner.symbols[parameter.text].used = True
         expressions = Expressions(self.sizes, self.invoke)
         body: list[Assignment] = []
         for statement in definition.body:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from compiler.ir import Apply, Constant, Distribution, Expression, Reference, Support, ValueType
 from compiler.ir.types import Axis
-from compiler.resolve.expressions import number
+from compiler.resolve.constants import number
 from compiler.tables.distribution_row import DistributionRow
 
 if TYPE_CHECKING:  # it spreads numbers before there is one

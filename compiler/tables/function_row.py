@@ -29,6 +29,7 @@ ShapeRule = Literal[
     "concatenate",
     "covariance",
     "add_diagonal",
+    "ode",
 ]
 """How a result's axes follow from the arguments'; each is a rule of `compiler.resolve.shapes`."""
 

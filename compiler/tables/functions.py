@@ -8,6 +8,7 @@ from compiler.tables.function_rows import (
     constructors,
     covariances,
     elementwise,
+    equations,
     linear_algebra,
     operators,
     reductions,
@@ -22,6 +23,7 @@ FUNCTION_GROUPS: dict[str, tuple[FunctionRow, ...]] = {
     "Along the last dim": along.ROWS,
     "Linear algebra": linear_algebra.ROWS,
     "Covariances of Gaussian processes": covariances.ROWS,
+    "Differential equations": equations.ROWS,
     "Making arrays": constructors.ROWS,
 }
 """The functions as the reference groups them."""

@@ -26,6 +26,7 @@ EMITTED = frozenset(
         "guide",
         "math",
         "model",
+        "odes",
         "partial",
         "poutine",
         "predict",

@@ -9,6 +9,7 @@ from typing import Any
 import pyro.distributions as dist
 import torch
 from golden_covariances import covariance
+from scipy.integrate import solve_ivp
 
 import autoguide_core.distributions as ours
 from autoguide_core.functions import covariances
@@ -205,6 +206,8 @@ class Meaning:
                 return self._at(base, entry, local)[places]
             case Invoke(function=name, arguments=arguments):
                 return self._invoke(name, [self._at(a, entry, local) for a in arguments], entry)
+            case Apply(function="ode"):
+                return self._solved(expr, entry, local)
             case Apply():
                 return self._apply(expr, entry, local)
 
@@ -219,6 +222,24 @@ class Meaning:
         for statement in function.body:
             local[statement.name] = self._at(statement.value, entry, local)
         return self._at(function.result, entry, local)
+
+    def _solved(self, expr: Apply, entry: Entry, local: Mapping[str, Tensor]) -> Tensor:
+        """Follow an equation by scipy."""
+        name, *values = expr.arguments
+        assert isinstance(name, Constant)
+        state, start, times, *given = (self._at(value, entry, local) for value in values)
+
+        def slope(t: float, z: Any) -> Any:
+            now = [torch.tensor(t), torch.as_tensor(z).reshape(state.shape), *given]
+            return self._invoke(str(name.value), now, {}).expand(state.shape).reshape(-1).numpy()
+
+        solved = [state]
+        for end in times:
+            begin = solved[-1].reshape(-1).numpy()
+            end_state = solve_ivp(slope, (float(start), float(end)), begin, rtol=1e-10, atol=1e-12)
+            solved.append(torch.as_tensor(end_state.y[:, -1]).reshape(state.shape))
+            start = end
+        return torch.stack(solved[1:])
 
     def _apply(self, expr: Apply, entry: Entry, local: Mapping[str, Tensor]) -> Tensor:
         row = OPERATORS.get(expr.function) or FUNCTIONS[expr.function]

@@ -40,7 +40,7 @@ class Lowering:
 
     Args:
         graph: The graph; its inputs are those of ``roles``, its outputs the new state's tensors
-            and one number.
+            and one number, or a vector.
         example: The inputs' tensors.
         roles: What each input is: ``state``, ``noise`` or ``row``.
 

@@ -262,7 +262,8 @@ class Program:
     Attributes:
         kernels: In the order in which they run.
         storages: All of them.
-        results: The new state, one tensor per state storage, and then the step's output.
+        results: The new state, one tensor per state storage, and then the step's output, a
+            number or a vector.
     """
 
     kernels: list[Kernel]

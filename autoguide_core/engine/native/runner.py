@@ -50,6 +50,7 @@ class NativeRunner:
         self._entry = ctypes.CDLL(str(library)).run
         self._entry.restype = ctypes.c_int64
         self._by_step = [*program.of_role("noise"), *program.of_role("row")]
+        self._result = program.results[-1].shape
         self._state = dict(state)
         self._constants = list(constants)
         self._scratch = torch.zeros(max(memory.bytes, 1), dtype=torch.uint8)
@@ -69,8 +70,8 @@ class NativeRunner:
             rows: The steps' numbers, shape (K, H).
 
         Returns:
-            The result of each step, float64 (K,); NaN from the step on whose result was not
-            finite, where the run stops.
+            The result of each step, float64 (K,), or (K, N) where it is a vector; NaN from the
+            step on whose single result was not finite, where the run stops.
         """
         if any(tensor is not self._state[name] for name, tensor in state.items()):
             raise ValueError("the state's tensors are others than those the runner was made with")
@@ -79,7 +80,7 @@ class NativeRunner:
         for block, storage in zip([*blocks, rows], self._by_step, strict=True):
             if (block.dtype, block.numel()) != (storage.dtype, len(rows) * storage.size):
                 raise ValueError("noise or rows are of another type or size than when compiled")
-        results = torch.full((len(rows),), torch.nan, dtype=torch.float64)
+        results = torch.full((len(rows), *self._result), torch.nan, dtype=torch.float64)
         self._checked(self._entry(*self._arguments(blocks, rows, results)))
         return results
 

@@ -27,8 +27,8 @@ from autoguide_core.engine.native.program import (
 )
 
 _ENTRY = """
-// Runs `count` steps. Returns how many were finished: fewer where the result stopped being finite
-// or a foreign operation failed; or a negative number, which tells the problem that was met.
+// Runs `count` steps. Returns how many were finished: fewer where a single result stopped being
+// finite or a foreign operation failed; or a negative number, which tells the problem that was met.
 extern "C" int64_t run(int64_t count, void* const* state, void* const* noise, const void* rows,
                        void* const* constants, char* scratch, double* results,
                        int32_t (*foreign)(int32_t), int32_t threads) {{
@@ -39,7 +39,6 @@ extern "C" int64_t run(int64_t count, void* const* state, void* const* noise, co
 {calls}
     if (problem) return -problem;
 {results}
-    if (!(results[step] - results[step] == 0)) return step;
 {advances}
   }}
   return count;
@@ -164,12 +163,22 @@ def _kernel_lines(kernel: Kernel, memory: Memory) -> Iterator[str]:
 
 
 def _result_lines(program: Program, memory: Memory) -> Iterator[str]:
-    """Copy the new state over the old, where it was not written in its place already."""
+    """Copy the new state over the old, where it was not written in its place already.
+
+    An output that is one number ends the steps where it is not finite; a vector of them does not,
+    since some may go on where others end.
+    """
     *new_state, output = program.results
     for old, new in zip(program.of_role("state"), new_state, strict=True):
         if new.storage is None or memory.place(new.storage) != memory.place(old):
             yield from _copy_lines(memory.pointer(old), new, memory)
-    yield f"results[step] = double({memory.element(output, '0')});"
+    if not output.shape:
+        yield f"results[step] = double({memory.element(output, '0')});"
+        yield "if (!(results[step] - results[step] == 0)) return step;"
+        return
+    yield f"for (int64_t i = 0; i < {output.numel}; ++i)"
+    place = f"i * {output.strides[0]}" if output.strides else "0"
+    yield f"  results[step * {output.numel} + i] = double({memory.element(output, place)});"
 
 
 def _copy_lines(target: str, new: Ref, memory: Memory) -> Iterator[str]:

@@ -55,7 +55,9 @@ def test_grammar_imports_lark_only() -> None:
 
 
 def test_autoguide_core_knows_nothing_of_the_language() -> None:
-    assert foreign("autoguide_core") <= {"torch", "pyro", "numpy", "scipy", "arviz", "nutpie"}
+    assert foreign("autoguide_core") <= {
+        "torch", "pyro", "numpy", "scipy", "arviz", "nutpie", "torchdiffeq"
+    }  # fmt: skip
 
 
 def test_autoguide_core_is_an_implementation_of_its_own() -> None:

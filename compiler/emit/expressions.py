@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from compiler.emit.imports import Import
 from compiler.emit.indexing import emit_index
 from compiler.emit.lags import at_present, emit_initially, emit_lag
-from compiler.emit.library import emit_covariance, emit_ode
 from compiler.emit.layout import align, to_plate, view_data, view_stored
+from compiler.emit.library import emit_covariance, emit_ode
 from compiler.emit.place import Place
 from compiler.emit.python import COMPARE, at_least, binary, fill_template, floating, method
 from compiler.ir import (

@@ -54,7 +54,8 @@ class Functions:
                 "PPL027",
                 call.span,
                 f"`{name}` takes {len(definition.parameters)} arguments without names, but "
-                f"{len(arguments) + len(call.keywords)} are given",
+                f"{len(arguments) + len(call.keywords)} are given"
+                + (": t, z and what `ode` has behind the times" if imposed else ""),
                 f"write `{name}({parameters})`",
                 [(f"`{name}` is defined here", definition.name.span)],
             )

@@ -190,11 +190,13 @@ SENTENCES: Mapping[str, str] = {
     "qr_thin_R": "leave the columns as they are: the fit finds their scales and correlations",
     "qr_Q": "leave the columns as they are: the fit finds their scales and correlations",
     "log_mix": "draw `z ~ Bernoulli(p) marginalize`, and let the site below depend on it",
-    "ode_rk45": "use `ode`",
-    "ode_bdf": "use `ode`",
-    "ode_adams": "use `ode`",
-    "integrate_ode_rk45": "use `ode`",
-    "odeint": "use `ode`",
+    **dict.fromkeys(
+        (
+            *("ode_rk45", "ode_ckrk", "ode_bdf", "ode_adams", "odeint", "solve_ivp", "diffeqsolve"),
+            *("integrate_ode", "integrate_ode_rk45", "integrate_ode_bdf", "integrate_ode_adams"),
+        ),
+        "write `ode(f, z0, t0, ts, theta)`, with `def f(t, z, theta) = [...]` above the model",
+    ),
     "map_rect": "write a plate, with `minibatch` if there is much data",
     "reduce_sum": "write a plate, with `minibatch` if there is much data",
     "print": "take it out; `record` keeps a value in the posterior",

@@ -116,7 +116,8 @@ def _compare(meaning: Meaning, trace: Trace, sites: Iterable[Site]) -> None:
     for name, density in meaning.densities.items():
         if name not in lowered:
             found = trace.nodes[names.get(name, name)]["log_prob"].sum()
-            torch.testing.assert_close(found, density, rtol=1e-9, atol=1e-9, msg=name)
+            near = meaning.tolerance
+            torch.testing.assert_close(found, density, rtol=near, atol=near, msg=name)
 
 
 def bound(function: Any, values: dict[str, Any]) -> Run:

@@ -73,6 +73,7 @@ class Meaning:
 
     Attributes:
         densities: The log density of each site and factor, summed over its plates.
+        tolerance: How near they are to those of the program; steps along equations have errors.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Meaning:
         self._kept: dict[str, dict[tuple[int, ...], Tensor]] = {}
         self._sizes = Sizes({dim.name: dim.size for dim in program.dims if dim.size is not None})
         self.densities: dict[str, Tensor] = {}
+        self.tolerance = 1e-9
 
     def run(self, block: tuple[Statement, ...], entry: Entry | None = None) -> None:
         """Evaluate a block; sites must have values."""
@@ -225,6 +227,7 @@ class Meaning:
 
     def _solved(self, expr: Apply, entry: Entry, local: Mapping[str, Tensor]) -> Tensor:
         """Follow an equation by scipy."""
+        self.tolerance = 1e-5
         name, *values = expr.arguments
         assert isinstance(name, Constant)
         state, start, times, *given = (self._at(value, entry, local) for value in values)

@@ -93,7 +93,7 @@ class NativeRunner:
         Returns:
             Makes the step, changing the state in place.
         """
-        kept = row, torch.empty(1, dtype=torch.float64)
+        kept = row, torch.empty((1, *self._result), dtype=torch.float64)
         arguments = self._arguments((), *kept)
 
         def step(_kept: object = kept) -> None:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
-from torchdiffeq import odeint
 
 from autoguide_core.functions.odes.fixed import aside
 from autoguide_core.functions.odes.solver import Derivative
+
+
+@cache
+def _integrator() -> Callable[..., Tensor]:
+    """torchdiffeq's, which takes a second to import, and warns of what it asks of torch."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from torchdiffeq import odeint
+    found: Callable[..., Tensor] = odeint
+    return found
+
 
 ADAPTIVE: Mapping[str, str] = {
     "dopri5": "dopri5",
@@ -32,7 +44,7 @@ class Adaptive:
     def __init__(self, derivative: Derivative, method: str, rtol: float, atol: float) -> None:
         self._derivative = derivative
         self._method = method
-        self._tolerances = {"rtol": rtol, "atol": atol}
+        self._choices = {"rtol": rtol, "atol": atol, "options": {"norm": _worst}}
 
     def forward(
         self,
@@ -108,14 +120,25 @@ class Adaptive:
     ) -> Tensor:
         """Interval by interval, each in the part of it that is over, which goes from 0 to 1."""
         ends = torch.tensor([0.0, 1.0], dtype=state.dtype, device=state.device)
-        states = []
+        states, integrate = [], _integrator()
         for start, width in zip(starts, widths, strict=True):
             across = width.reshape(-1, *[1] * (state.dim() - 1))
 
-            def slope(part: Tensor, at: Tensor, start=start, width=width, across=across) -> Tensor:
+            def slope(
+                part: Tensor,
+                at: Tensor,
+                start: Tensor = start,
+                width: Tensor = width,
+                across: Tensor = across,
+            ) -> Tensor:
                 found = self._derivative(start + part * width, at, *arguments)
                 return across * torch.broadcast_to(found, at.shape)
 
-            state = odeint(slope, state, ends, method=self._method, **self._tolerances)[-1]
+            state = integrate(slope, state, ends, method=self._method, **self._choices)[-1]
             states.append(state)
         return torch.stack(states)
+
+
+def _worst(errors: Tensor) -> Tensor:
+    """The largest error, so that the tolerance holds for each lane and not on the average."""
+    return errors.abs().amax()

@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.forward_ad import unpack_dual
 from torch.autograd.function import once_differentiable
+from torch.utils import _pytree
 
 from autoguide_core.functions.odes.solver import numbered
 
@@ -153,11 +155,28 @@ def _apart(value: Tensor, count: int, lane: int) -> Tensor:
     return value.unflatten(lane, (count, -1))
 
 
+# --- the operations -----------------------------------------------------------------------------
+
+
+def _reverse_only(name: str) -> Any:
+    """A kernel above the true one, which refuses what would silently be taken for a constant."""
+
+    def kernel(*arguments: Any) -> Any:
+        for value in _pytree.tree_leaves(arguments):
+            if isinstance(value, Tensor) and unpack_dual(value).tangent is not None:
+                raise NotImplementedError("differential equations have reverse derivatives only")
+        with torch._C._AutoDispatchBelowAutograd():
+            return getattr(torch.ops.autoguide_odes, name)(*arguments)
+
+    return kernel
+
+
 for _name, _function, _shape, _points in (
     ("solve", _solve, _solve_shape, _solve_points),
     ("slopes", _slopes, _slopes_shape, _slopes_points),
 ):
     _library.impl(_name, _function, "CompositeExplicitAutograd")
+    _library.impl(_name, _reverse_only(_name), "Autograd")
     _full = f"autoguide_odes::{_name}"
     torch.library.register_fake(_full, _shape, lib=_library)
     torch.library.register_vmap(_full, _points, lib=_library)
@@ -190,7 +209,7 @@ class Solution(torch.autograd.Function):
         ctx.save_for_backward(output, *tensors)
 
     @staticmethod
-    @once_differentiable
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
         """Carry slopes back; none in times, which are data."""
         solution, state, starts, widths, *arguments = ctx.saved_tensors

@@ -74,7 +74,7 @@ def solve(
     count = math.prod(lanes)
 
     starts, widths, ends = _intervals(start, times, counts)
-    by_lane = [t.expand(*lanes, t.shape[-1]).reshape(count, -1).mT for t in (starts, widths)]
+    by_lane = [t.expand((*lanes, t.shape[-1])).reshape(count, -1).mT for t in (starts, widths)]
     shared = tuple(_is_shared(v, b) for v, b in zip(arguments, batches[1:], strict=True))
     given = [
         v.reshape(v.shape[v.dim() - rank :]) if one else _spread(v, lanes, rank)
@@ -115,7 +115,7 @@ def _is_shared(value: Tensor, batch: Sequence[int]) -> bool:
 def _spread(value: Tensor, lanes: Sequence[int], rank: int) -> Tensor:
     """A value of each lane, (B, *event)."""
     event = value.shape[value.dim() - rank :]
-    return value.expand(*lanes, *event).reshape(math.prod(lanes), *event)
+    return value.expand((*lanes, *event)).reshape(math.prod(lanes), *event)
 
 
 def _intervals(
@@ -133,7 +133,7 @@ def _intervals(
         reached; None for all.
     """
     batch = torch.broadcast_shapes(start.shape, times.shape[:-1])
-    times = times.expand(*batch, times.shape[-1])
+    times = times.expand((*batch, times.shape[-1]))
     before = torch.cat([start.expand(batch).unsqueeze(-1), times[..., :-1]], -1)
     widths = times - before
     if counts is None:

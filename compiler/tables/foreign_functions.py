@@ -195,7 +195,7 @@ SENTENCES: Mapping[str, str] = {
             *("ode_rk45", "ode_ckrk", "ode_bdf", "ode_adams", "odeint", "solve_ivp", "diffeqsolve"),
             *("integrate_ode", "integrate_ode_rk45", "integrate_ode_bdf", "integrate_ode_adams"),
         ),
-        "write `ode(f, z0, t0, ts, theta)`, with `def f(t, z, theta) = [...]` above the model",
+        "write `ode(slope, z0, t0, ts, theta)`, with a `def` of slope above the model",
     ),
     "map_rect": "write a plate, with `minibatch` if there is much data",
     "reduce_sum": "write a plate, with `minibatch` if there is much data",

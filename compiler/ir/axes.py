@@ -19,6 +19,11 @@ class ShapeProblem(Exception):  # noqa: N818 - becomes a diagnostic, never reach
         super().__init__(message)
 
 
+def is_computed(axis: Axis) -> bool:
+    """Tell whether an axis is that of a range, `item[1:]`, or of vectors joined, `1+item`."""
+    return isinstance(axis, str) and not axis.isidentifier()
+
+
 def shown(axes: Sequence[Axis]) -> str:
     """Return axes as the author writes them: `[obs, 3]`, or `no dims`."""
     return f"[{', '.join(map(str, axes))}]" if axes else "no dims"
@@ -50,6 +55,20 @@ class Sizes:
             return None
         pairs = [self.unify(x, y) for x, y in zip(a, b, strict=True)]
         return None if None in pairs else tuple(axis for axis in pairs if axis is not None)
+
+    def declare(self, declared: Axes, axes: Axes) -> Axes | None:
+        """Return the axes under which a value with the axes `axes` may be declared, or None.
+
+        The axis of a range or of vectors joined has no name of its own, and takes the one that it
+        is given; that the sizes agree shows once there are data.
+        """
+        if len(declared) != len(axes):
+            return None
+        named = [
+            given if isinstance(given, str) and is_computed(axis) else self.unify(given, axis)
+            for given, axis in zip(declared, axes, strict=True)
+        ]
+        return None if None in named else tuple(axis for axis in named if axis is not None)
 
     def align(self, operand: Axes, result: Axes) -> tuple[int, ...] | None:
         """Return the position in `result` of each axis of `operand`, in order.

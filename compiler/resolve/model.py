@@ -64,7 +64,7 @@ class Body:
         """Return a value with the dims that its statement declares; None if it has others."""
         if statement.dims:
             declared = resolve_dims(statement.dims, scope)
-            named = self.expressions.sizes.unify_all(declared, value.type.event)
+            named = self.expressions.sizes.declare(declared, value.type.event)
             if named is None:
                 scope.diagnostics.report(
                     "PPL021",

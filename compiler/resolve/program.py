@@ -117,7 +117,7 @@ def _as_declared(
 ) -> Expression | None:
     """Return the value with the dims of its declaration; None where they differ, once told."""
     declared = resolve_dims(statement.dims, scope)
-    named = expressions.sizes.unify_all(declared, value.type.event)
+    named = expressions.sizes.declare(declared, value.type.event)
     if named is None:
         scope.diagnostics.report(
             "PPL021",

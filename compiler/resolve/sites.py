@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler.ir import Location, Site, Support, ValueType
-from compiler.ir.axes import Sizes, shown
+from compiler.ir.axes import Sizes, is_computed, shown
 from compiler.ir.types import Axis
 from compiler.resolve.declarations import resolve_dims
 from compiler.resolve.distributions import ResolvedDistribution, resolve_distribution
@@ -288,6 +288,19 @@ def _data_fits(
         dim = resolved.index_of
         message = f"{row.name} produces indices into `{dim}`, which `{name}` is not declared to be"
         remedy = f"declare `{name} : index({dim})`, or `index({dim}, base = 1)`"
+        if isinstance(dim, int):
+            message = (
+                f"{row.name} produces one of {dim} classes, but `{name}` is declared otherwise"
+            )
+            remedy = (
+                f"declare `{name} : int in 0 .. {dim - 1}`, or an index into a dim of that size"
+            )
+        elif is_computed(dim):
+            message = f"{row.name} produces one of {dim} classes, a size that has no dim"
+            remedy = (
+                "give it one where it is computed, as in `eta[class] = concat([0], x)`, and "
+                f"declare `{name} : index(class)`"
+            )
     elif _beyond(declared, support) and not (
         data.type.index_of is not None and data.type.index_of == resolved.index_of
     ):
@@ -325,7 +338,7 @@ def _declared_support(declared: ValueType, sizes: Sizes) -> Support:
 def _is_index(declared: ValueType, dim: Axis, sizes: Sizes) -> bool:
     """Tell whether data is declared to hold indices into a dim, or whole numbers that all are."""
     if declared.index_of is not None:
-        return declared.index_of == dim
+        return sizes.unify(declared.index_of, dim) is not None
     size = sizes.literal.get(dim) if isinstance(dim, str) else dim
     low, high = declared.support.lower, declared.support.upper
     if size is None or low is None or high is None:

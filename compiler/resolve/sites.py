@@ -201,12 +201,20 @@ def _checked_left(
             span, words = resolved.spans[name], f"`{name}` of {resolved.row.name} has"
             break
     own = f"has {shown(left)}" if left else "is a single number"
+    remedy = (
+        "dims are matched by name; an index such as `x[g]` takes values from one dim to another"
+    )
+    if resolved.own and not left:
+        own = f"is one draw of {shown(resolved.own)}"
+        every = shown((*resolved.left, *resolved.own))
+        remedy = f"for a draw of each, it is `{statement.name.text}{every}`, or stands in a plate"
+    elif not scope.plates:
+        remedy += ", and a dim in brackets makes a vector"
     scope.diagnostics.report(
         "PPL036",
         span,
         f"{words} {shown(resolved.left)}, but `{statement.name.text}` {own} here",
-        "dims are matched by name; an index such as `x[g]` takes values from one dim to another"
-        + (", and a dim in brackets makes a vector" if not scope.plates else ""),
+        remedy,
     )
     return False
 

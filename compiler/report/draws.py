@@ -87,6 +87,11 @@ class SiteDraws:
         """Whether it is a single number rather than an array."""
         return self.size == 1 and self.labels[0] == self.name
 
+    def telling(self) -> Iterator[Number]:
+        """Yield the numbers that are not constant, as half of a Cholesky factor is; else all."""
+        numbers = list(self.numbers())
+        yield from [number for number in numbers if not number.constant] or numbers
+
     def numbers(self) -> Iterator[Number]:
         """Yield its numbers in order."""
         for label, column in zip(self.labels, self.values.T, strict=True):
@@ -137,7 +142,7 @@ def some_numbers(sites: Sequence[SiteDraws], most: int, of_long: int | None = No
     ordered = by_importance(sites)
     chosen = [n for site in ordered if site.scalar for n in site.numbers()][:most]
     queues = [
-        islice(site.numbers(), of_long if site.size > SHORT else None)
+        islice(site.telling(), of_long if site.size > SHORT else None)
         for site in ordered
         if not site.scalar
     ]

@@ -65,7 +65,10 @@ model lone {
 }
 """
 
-QUICK: dict[str, Any] = {"steps": 60, "method": "adam", "draws": 60, "progress": False, "seed": 1}
+QUICK: dict[str, Any] = {
+    "steps": 60, "method": "adam", "engine": "eager", "correction": "weights", "draws": 60,
+    "progress": False, "seed": 1,
+}  # fmt: skip
 
 _VOID = {"meta", "br", "img"}
 

@@ -15,8 +15,7 @@ class Colour(StrEnum):
     INK = "#0f0f01"
     FAINT = "#0f0f02"
     ACCENT = "#0f0f03"
-    SECOND = "#0f0f04"
-    GRID = "#0f0f05"
+    PAGE = "#0f0f04"
 
     @property
     def variable(self) -> str:

@@ -200,13 +200,18 @@ def _barycentre(places: Iterable[int], across: Mapping[int, float]) -> float:
 
 
 def _broken(layer: Sequence[Placed]) -> list[list[Placed]]:
-    """Break a layer into rows that are not too wide."""
+    """Break a layer into rows that are not too wide.
+
+    What depends on something goes first, so that its edges do not pass what depends on nothing.
+    """
     rows: list[list[Placed]] = []
     room = -1.0
-    for item in layer:
+    wide = sum(item.width + _GAP_X for item in layer) - _GAP_X > _WIDEST
+    for item in sorted(layer, key=lambda item: wide and not item.needs()):
         if not rows or item.width > room:
             rows.append([])
             room = _WIDEST
         rows[-1].append(item)
         room -= item.width + _GAP_X
-    return rows
+    order = {id(item): place for place, item in enumerate(layer)}
+    return [sorted(row, key=lambda item: order[id(item)]) for row in rows]

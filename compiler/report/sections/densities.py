@@ -90,4 +90,4 @@ def _curve(axes: Axes, one: Number) -> None:
     top = float(np.interp(middle, grid, mass))
     axes.plot([middle, middle], [0, top], color=Colour.INK.value, linewidth=1)
     axes.set_ylim(0, float(mass.max()) * 1.05)
-    axes.locator_params(axis="x", nbins=4)
+    axes.locator_params(axis="x", nbins=3)

@@ -17,7 +17,10 @@ from compiler.report.numbers import counted, number
 Array = npt.NDArray[np.float64]
 
 _BLOCKS = 250
+_FEWEST = 4  # steps in a block
 _WIDTH, _HEIGHT = 360, 210
+_PLAIN = 1e8
+"""Values below are written out on the axis."""
 _SETTLED = 0.25
 """The share of the steps after which all of the curve is kept on the axis."""
 
@@ -61,6 +64,8 @@ def _trace(steps: Array, values: Array, content: Content) -> list[Block]:
         axes.set_xlabel("step")
         axes.set_title("ELBO in nats", loc="left")
         axes.locator_params(nbins=5)
+        if max(abs(least), abs(most)) < _PLAIN:
+            axes.ticklabel_format(axis="y", style="plain")
         for name, step in phases:
             axes.axvline(step, color=Colour.FAINT.value, linewidth=1, linestyle=(0, (3, 3)))
             axes.text(step, least, f" {name}", fontsize=9, va="bottom")
@@ -85,7 +90,7 @@ def _trace(steps: Array, values: Array, content: Content) -> list[Block]:
 
 def _condensed(steps: Array, values: Array) -> tuple[Array, Array, Array, Array]:
     """Return for blocks of neighbouring steps: their place, a low, a mean and a high value."""
-    parts = np.array_split(np.arange(len(values)), min(_BLOCKS, len(values)))
+    parts = np.array_split(np.arange(len(values)), min(_BLOCKS, max(1, len(values) // _FEWEST)))
     at = np.array([steps[part].mean() for part in parts])
     low, high = (np.array([np.quantile(values[part], q) for part in parts]) for q in (0.05, 0.95))
     return at, low, np.array([np.median(values[part]) for part in parts]), high

@@ -58,7 +58,7 @@ def _groups(sites: Sequence[SiteDraws]) -> Iterator[list[Number]]:
     yield from _of_like_scale(single)
     for site in sites:
         if not site.scalar and site.size <= SHORT:
-            yield from _of_like_scale(list(site.numbers()))
+            yield from _of_like_scale(list(site.telling()))
 
 
 def _of_like_scale(numbers: Sequence[Number]) -> Iterator[list[Number]]:

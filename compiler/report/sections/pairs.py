@@ -125,6 +125,7 @@ def _cloud(axes: Axes, beside: Number, below: Number, correlation: float) -> Non
         room = 0.04 * (high - low)
         limit(low - room, high + room)
     axes.text(
-        0.96, 0.96, f"{correlation:.2f}".replace("-", "−"),
+        0.97, 0.97, f"{round(correlation, 2) + 0.0:.2f}".replace("-", "−"),
         ha="right", va="top", transform=axes.transAxes, fontsize=8,
+        bbox={"facecolor": Colour.PAGE.value, "alpha": 0.8, "linewidth": 0, "pad": 1},
     )  # fmt: skip

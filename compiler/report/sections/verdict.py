@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from compiler.ir import Part
 from compiler.report.blocks import Banner, Block, Listing, Paragraph
 from compiler.report.content import Content
 
@@ -14,35 +15,70 @@ class _Level:
     colour: str
     word: str
     meaning: str
-    advice: tuple[str, ...] = ()
+    advised: bool = True
 
 
-_WIDER = (
-    "Write hierarchies with `reparam noncentered`, or without it where each group has much data.",
-    "Put all that is correlated into one AutoMultivariateNormal; try a flow over a few sites.",
-    "Look at the pairs below: a bend, a funnel or two clouds tell which sites the guide misses.",
+@dataclass(frozen=True)
+class _Advice:
+    """What can be done, and whether it makes sense for a fit."""
+
+    text: str
+    suits: Callable[[Content], bool]
+
+
+def _has_groups(content: Content) -> bool:
+    return any(site.plates and not site.discrete for site in content.program.latents())
+
+
+def _is_one_joint_normal(content: Content) -> bool:
+    families = [part.family for part in content.guide.parts if isinstance(part, Part)]
+    return families == ["AutoMultivariateNormal"]
+
+
+_ADVICE = (
+    _Advice(
+        "Do what the sentence on convergence says: more steps, particles, or a lower rate.",
+        lambda content: not content.outcome["converged"],
+    ),
+    _Advice(
+        "Write hierarchies with `reparam noncentered`, or without it where each group has much "
+        "data.",
+        _has_groups,
+    ),
+    _Advice(
+        "Put all that is correlated into one part of the guide, an AutoMultivariateNormal.",
+        lambda content: not _is_one_joint_normal(content),
+    ),
+    _Advice(
+        "Look at the pairs below: a bend, a funnel or two clouds tell which sites the guide "
+        "misses; try a flow over those.",
+        lambda content: len(content.sites) > 0,
+    ),
+    _Advice(
+        "Give priors a scale that the data can have: wide ones leave far tails.",
+        lambda content: True,
+    ),
 )
-_LONGER = ("Do what the sentence on convergence says: more steps, particles, or a lower rate.",)
 
 _LEVELS = {
-    "reliable": _Level("good", "Reliable", "the draws can be taken for draws from the posterior."),
-    "usable": _Level(
-        "fair", "Usable", "means and intervals are near, with more error than usual.", _WIDER[:2]
+    "reliable": _Level(
+        "good", "Reliable", "the draws can be taken for draws from the posterior.", False
     ),
+    "usable": _Level("fair", "Usable", "means and intervals are near, with more error than usual."),
     "unsettled": _Level(
         "fair",
         "Usable",
         "the draws are good by their weights, though the optimisation is not known to be settled.",
-        _LONGER,
     ),
     "not reliable": _Level(
-        "bad", "Not reliable", "neither spreads nor intervals can be relied on.", _WIDER
+        "bad", "Not reliable", "neither spreads nor intervals can be relied on."
     ),
-    "not converged": _Level(
-        "bad", "Not reliable", "the optimisation has not come to its end.", _LONGER
-    ),
+    "not converged": _Level("bad", "Not reliable", "the optimisation has not come to its end."),
     "not known": _Level(
-        "unknown", "Not known", "the optimisation is settled; how good the guide is was not judged."
+        "unknown",
+        "Not known",
+        "the optimisation is settled; how good the guide is was not judged.",
+        False,
     ),
 }
 
@@ -55,11 +91,11 @@ def verdict(content: Content) -> Sequence[Block]:
         Banner(level.colour, level.word, level.meaning),
         Listing([_sentence(outcome["khat_meaning"]), _sentence(outcome["verdict"])]),
     ]
-    advice = list(level.advice)
-    if advice and not outcome["converged"] and level.advice is not _LONGER:
-        advice = [*_LONGER, *advice]
-    if advice:
-        blocks += [Paragraph("What can be done:"), Listing(advice)]
+    advice = [one.text for one in _ADVICE if one.suits(content)]
+    if level.advised:
+        settled = outcome["trusted"] or outcome["trusted"] is None
+        shown = advice[:1] if settled and not outcome["converged"] else advice
+        blocks += [Paragraph("What can be done:"), Listing(shown)]
     return blocks
 
 

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from compiler.report.blocks import Picture
 from compiler.report.figures.svg import svg_element
 from compiler.report.figures.text import shortened
+from compiler.report.graph.edges import Points, along, way
 from compiler.report.graph.layout import ROUND, Placed, box_label, lay_out, node_law, node_lines
 from compiler.report.graph.nodes import Graph, GraphNode, NodeKind
 
@@ -19,10 +20,9 @@ _RECTANGLE = Markup(
     '<rect class="{c}" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="{r}"/>'
 )
 _TEXT = Markup('<text class="{c}" x="{x:.1f}" y="{y:.1f}" text-anchor="{a}">{t}</text>')
-_EDGE = Markup(
-    '<path class="edge" d="M{x1:.1f} {y1:.1f}C{x1:.1f} {m1:.1f} {x2:.1f} {m2:.1f} '
-    '{x2:.1f} {y2:.1f}" marker-end="url(#arrow)"/>'
-)
+_EDGE = Markup('<path class="edge" d="M{0}C{1} {2} {3}" marker-end="url(#arrow)"/>')
+_MOVED = Markup('<g transform="translate({:.1f} 0)">{}</g>')
+_EDGE_ROOM = 4.0
 _ARROW = Markup(
     '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
     'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" class="tip"/></marker></defs>'
@@ -37,17 +37,15 @@ def graph_picture(graph: Graph) -> Picture:
     """Return the picture of a graph."""
     placed = lay_out(graph.root)
     places = {one.item.name: one for one in _everything(placed) if isinstance(one.item, GraphNode)}
-    body = _ARROW + Markup("").join(
-        [
-            *_boxes(placed),
-            *_edges(places),
-            *(part for one in places.values() for part in _node(one)),
-        ]
-    )
-    return Picture(
-        svg_element(body, round(placed.width), round(placed.height), _in_words(graph)),
-        round(placed.width),
-    )
+    curves = list(_edges(places))
+    reach = [float(x) for curve in curves for x in along(curve)[:, 0]]
+    left = max(0.0, _EDGE_ROOM - min(reach, default=_EDGE_ROOM))
+    right = max(placed.width, max(reach, default=0.0) + _EDGE_ROOM)
+    edges = (_EDGE.format(*(f"{x:.1f} {y:.1f}" for x, y in curve)) for curve in curves)
+    nodes = (part for one in places.values() for part in _node(one))
+    body = _MOVED.format(left, Markup("").join([_ARROW, *_boxes(placed), *edges, *nodes]))
+    width = round(left + right)
+    return Picture(svg_element(body, width, round(placed.height), _in_words(graph)), width)
 
 
 def _everything(placed: Placed) -> Iterator[Placed]:
@@ -87,27 +85,12 @@ def _node(placed: Placed) -> Iterator[Markup]:
         yield _TEXT.format(c="law", x=x, y=y - 1, a="middle", t=shortened(law, _LONGEST))
 
 
-def _edges(places: dict[str, Placed]) -> Iterator[Markup]:
+def _edges(places: dict[str, Placed]) -> Iterator[Points]:
     for child in places.values():
         assert isinstance(child.item, GraphNode)
         for name in child.item.parents:
             if name in places:
-                yield _edge(places[name], child)
-
-
-def _edge(parent: Placed, child: Placed) -> Markup:
-    """Draw an edge: straight between neighbours in a row, else bent, from bottom to top."""
-    x1, x2 = parent.x + parent.width / 2, child.x + child.width / 2
-    if parent.y < child.y + child.height and child.y < parent.y + parent.height:
-        right = 1 if x2 > x1 else -1
-        y = child.y + child.height / 2
-        x1, x2 = x1 + right * parent.width / 2, x2 - right * child.width / 2
-        return _EDGE.format(x1=x1, y1=y, m1=y, x2=x2, y2=y, m2=y)
-    down = child.y > parent.y
-    y1 = parent.y + (parent.height if down else 0)
-    y2 = child.y + (0 if down else child.height)
-    middle = (y1 + y2) / 2
-    return _EDGE.format(x1=x1, y1=y1, m1=middle, x2=x2, y2=y2, m2=middle)
+                yield way(places[name], child, places.values())
 
 
 def _in_words(graph: Graph) -> str:

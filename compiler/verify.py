@@ -16,6 +16,7 @@ from compiler.ir import (
     CallablePart,
     Expression,
     FactorTerm,
+    Filled,
     IndexAt,
     Initially,
     Invoke,
@@ -41,6 +42,7 @@ from compiler.tables.options import Option
 from compiler.tables.reserved import why_reserved
 
 _AXIS = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\[-?\d*:-?\d*\])*(\+[A-Za-z0-9_\[\]:-]+)*", re.ASCII)
+CENSORED = frozenset(("lower", "upper", "left", "right", "until"))
 _FILE = re.compile(r"[^\x00-\x1f\x7f\u2028\u2029\"\\]*")
 
 
@@ -138,9 +140,10 @@ def _site(site: Site, program: Program, known: set[str], functions: set[str]) ->
             yield from _expression(argument, known, functions)
     if (site.begin or site.initial is not None or site.stepped) and not site.plates:
         yield f"{site.name!r} has first steps, but no plate of steps"
-    for bound in (site.lower, site.upper):
-        if bound is not None:
-            yield from _expression(bound, known, functions)
+    for part in (site.lower, site.upper, site.completed, *site.censoring.values()):
+        if part is not None:
+            yield from _expression(part, known, functions)
+    yield from (f"{key!r} is not said of censored data" for key in {*site.censoring} - CENSORED)
     if site.observed and site.name not in {data.name for data in program.data}:
         yield f"{site.name!r} is observed but not in the data"
     if (site.noncentered or site.lowered) != (site.base_name is not None):
@@ -186,6 +189,9 @@ def _expression(expr: Expression, known: set[str], functions: set[str]) -> Itera
             yield from _axes((dim,))
             yield from _expression(initial, known, functions)
             yield from _expression(then, known, functions)
+        case Filled(data=data, values=values):
+            yield from _expression(data, known, functions)
+            yield from _expression(values, known, functions)
         case IndexAt(base=base, indices=indices):
             yield from _expression(base, known, functions)
             for index in indices:

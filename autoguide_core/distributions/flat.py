@@ -23,6 +23,8 @@ class Flat(TorchDistribution):
     Args:
         lower: Least value; a number or a tensor; None: no bound.
         upper: Greatest value; as `lower`.
+        near: Numbers, gaps (NaN) among them or not, near which the stand-in draws; None: near 0, or
+            the bounds.
         validate_args: As in every distribution.
 
     Raises:
@@ -36,11 +38,13 @@ class Flat(TorchDistribution):
         self,
         lower: float | Tensor | None = None,
         upper: float | Tensor | None = None,
+        near: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
         bounds = [b if b is None else _tensor(b) for b in (lower, upper)]
         shape = torch.broadcast_shapes(*(bound.shape for bound in bounds if bound is not None))
         self.lower, self.upper = (b if b is None else b.expand(shape) for b in bounds)
+        self._near = None if near is None else near[torch.isfinite(near)]
         super().__init__(torch.Size(shape), torch.Size(), validate_args=validate_args)
         if self._validate_args and not self._in_order():
             raise ValueError("The lower bound of Flat has to be below the upper one")
@@ -68,6 +72,7 @@ class Flat(TorchDistribution):
         shape = torch.Size(batch_shape)
         new.lower = None if self.lower is None else self.lower.expand(shape)
         new.upper = None if self.upper is None else self.upper.expand(shape)
+        new._near = self._near
         super(Flat, new).__init__(shape, torch.Size(), validate_args=False)
         new._validate_args = self._validate_args
         return new
@@ -87,6 +92,10 @@ class Flat(TorchDistribution):
     def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
         """Return draws from the stand-in."""
         shape = self._extended_shape(sample_shape)
+        if self._near is not None and self._near.numel():
+            # Between a number and their mean, and so inside of every bound that they keep.
+            number = self._near[torch.randint(self._near.numel(), shape)]
+            return self._near.mean() + 0.5 * (number - self._near.mean())
         if self.lower is not None and self.upper is not None:
             eps = torch.finfo(self.lower.dtype).eps  # keep off the bounds, which map to infinity
             uniform = torch.rand_like(self.lower.expand(shape)).clamp(eps, 1 - eps)

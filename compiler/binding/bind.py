@@ -10,6 +10,7 @@ import torch
 
 from compiler.binding.bound import BoundData
 from compiler.binding.draft import Draft, draft
+from compiler.binding.gaps import check_gaps, gap_coords
 from compiler.binding.index import in_range, places
 from compiler.binding.labels import Labels, align, dim_labels, label_columns
 from compiler.binding.match import Match, match
@@ -71,6 +72,7 @@ def bind(
     inferred = infer_sizes(
         program, read, drafts, labels, columns, sizes or {}, incomplete, diagnostics
     )
+    check_gaps(program, inferred, diagnostics)
     # Values are held against their declarations, and become tensors or stay in their files.
     streamed, notes = streamed_dims(program, {n: d.values.shape for n, d in drafts.items()})
     values: dict[str, torch.Tensor | Stored | int] = {**inferred}
@@ -89,7 +91,8 @@ def bind(
         coords={
             dim: _coords(program, dim, size, labels, in_full=dim not in streamed)
             for dim, size in inferred.items()
-        },
+        }
+        | gap_coords(program, drafts, labels),
         observed=tuple(s.name for s in program.sites() if s.observed and s.name in drafts),
         streamed=streamed,
         notes=(*_notes(read, matches, known={*mapping, *inferred}), *notes),

@@ -261,5 +261,5 @@ def _report_gaps(match: Match, place: tuple[int, ...], more: str, diagnostics: D
         "PPL094",
         match.variable.location.span,
         f"{match.where(place)} is empty or NaN{more}",
-        "leave out the rows with gaps, or fill them in",
+        f"declare {match.variable.name} `missing`, or leave out the rows with gaps",
     )

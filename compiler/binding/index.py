@@ -39,7 +39,7 @@ def places(
     known = labels.get(dim, ())
     if drafted.labels:
         return _look_up(drafted, dim, known, diagnostics)
-    if any(isinstance(label, int) for label in known):
+    if any(isinstance(label, int) for label in known) and not np.isnan(drafted.values).any():
         place = {label: i for i, label in enumerate(known)}
         found = [place.get(int(value), -1) for value in drafted.values.flat]
         if min(found) >= 0:
@@ -70,7 +70,8 @@ def _look_up(drafted: Draft, dim: str, known: Labels, diagnostics: Diagnostics) 
 def _count(drafted: Draft, dim: str, size: int, diagnostics: Diagnostics) -> Places | None:
     if not in_range(drafted, dim, size, diagnostics):
         return None
-    return (drafted.values - drafted.variable.base).astype(np.int64)
+    gaps = np.isnan(drafted.values)
+    return np.where(gaps, -1, drafted.values - drafted.variable.base).astype(np.int64)
 
 
 def in_range(drafted: Draft, dim: str, size: int, diagnostics: Diagnostics) -> bool:
@@ -79,7 +80,7 @@ def in_range(drafted: Draft, dim: str, size: int, diagnostics: Diagnostics) -> b
     (out,) = search(drafted.parts(), [lambda values: (values < base) | (values >= base + size)])
     if out is None:
         return True
-    least, most = drafted.values.min(), drafted.values.max()
+    least, most = np.nanmin(drafted.values), np.nanmax(drafted.values)
     if base == 0 and least == 1 and most == size:
         remedy = f"the data count from 1: write index({dim}, base = 1)"
     elif base == 1 and least == 0 and most <= size - 1:

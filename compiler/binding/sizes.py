@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 
+import numpy as np
+
 from compiler.binding.draft import Draft
 from compiler.binding.labels import LabelColumn, Labels
 from compiler.binding.sources import Source
@@ -82,6 +84,8 @@ def _witnesses(
     for dim in program.dims:
         if dim.size is not None:
             told[dim.name].append(Witness(dim.size, "in the spec"))
+        if dim.gaps_of is not None and dim.gaps_of in drafts:
+            told[dim.name].append(_gaps(drafts[dim.gaps_of]))
         if dim.name in given:
             told[dim.name].append(Witness(given[dim.name], "as set"))
     for drafted in drafts.values():
@@ -110,6 +114,11 @@ def _number(source: Source, dim: str) -> int | None:
     if isinstance(number, bool) or not isinstance(number, Integral) or number < 1:
         return None
     return int(number)
+
+
+def _gaps(drafted: Draft) -> Witness:
+    count = sum(int(np.isnan(part).sum()) for _, part in drafted.parts())
+    return Witness(count, f"by the gaps in {drafted.match.label}")
 
 
 def _check_given(program: Program, given: Mapping[str, int], diagnostics: Diagnostics) -> None:
@@ -152,14 +161,14 @@ def _from_indices(dim: str, drafts: Mapping[str, Draft], diagnostics: Diagnostic
     indices = [d for d in drafts.values() if d.variable.index_of == dim and not d.labels]
     if not indices:
         return None
-    size = max(int(d.values.max()) - d.variable.base + 1 for d in indices)
-    least = min(indices, key=lambda d: d.values.min() - d.variable.base)
-    if least.variable.base == 0 and least.values.min() == 1:
+    size = max(int(np.nanmax(d.values)) - d.variable.base + 1 for d in indices)
+    least = min(indices, key=lambda d: np.nanmin(d.values) - d.variable.base)
+    if least.variable.base == 0 and np.nanmin(least.values) == 1:
         diagnostics.report(
             "PPL096",
             least.variable.location.span,
-            f"{least.match.label} counts from 1 to {int(least.values.max())}, and is declared to "
-            "count from 0",
+            f"{least.match.label} counts from 1 to {int(np.nanmax(least.values))}, and is declared "
+            "to count from 0",
             f"write index({dim}, base = 1); if entry 0 has no data, --set {dim}={size}",
         )
     return max(size, 1)

@@ -66,6 +66,7 @@ CODES: dict[str, Code] = _table(
     Code("PPL035", "modifier", "A modifier that does not go with the distribution"),
     Code("PPL036", "distribution-shape", "A distribution's arguments of the wrong shape"),
     Code("PPL037", "sequence-distribution", "A sequence that cannot be drawn like this"),
+    Code("PPL038", "gaps", "Gaps in data that cannot be filled"),
     # 04x: structure of the model
     Code("PPL040", "use-before-definition", "A value used above the line that defines it"),
     Code("PPL041", "random-in-data", "A latent where only data is allowed"),

@@ -10,6 +10,7 @@ from compiler.ir import (
     Constant,
     Distribution,
     Expression,
+    Filled,
     IndexAt,
     Initially,
     Invoke,
@@ -78,6 +79,8 @@ class Speller:
                 return f"prev({self(base)}{rest})", _ATOM
             case Initially(initial=initial, then=then):
                 return f"init {self(initial)} then {self(then)}", 0
+            case Filled(data=data):
+                return data.name, _ATOM
             case Apply():
                 return self._applied(expression)
 

@@ -41,16 +41,19 @@ def _descriptions(program: Program) -> dict[str, str]:
 def _variable(data: DataVariable) -> str:
     shape = ", ".join(map(str, data.dims))
     if data.element == "index":
-        return f"Long tensor [{shape}], indices into `{data.index_of}` from 0"
+        return f"Long tensor [{shape}], indices into `{data.index_of}` from 0" + (
+            ", -1 where missing" if data.missing else ""
+        )
     words = data.form or data.element
     strict = data.lower_strict or data.upper_strict
+    gaps = ", NaN where missing" if data.missing else ""
     if data.lower is not None and data.upper is not None and not strict:
-        return f"Float tensor [{shape}], {words} in {data.lower:g} .. {data.upper:g}"
+        return f"Float tensor [{shape}], {words} in {data.lower:g} .. {data.upper:g}{gaps}"
     if data.lower is not None:
         words += f" {'>' if data.lower_strict else '>='} {data.lower:g}"
     if data.upper is not None:
         words += f" {'<' if data.upper_strict else '<='} {data.upper:g}"
-    return f"Float tensor [{shape}], {words}"
+    return f"Float tensor [{shape}], {words}{gaps}"
 
 
 def prediction_docstring() -> str:

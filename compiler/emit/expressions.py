@@ -15,6 +15,7 @@ from compiler.ir import (
     Apply,
     Constant,
     Expression,
+    Filled,
     Initially,
     Invoke,
     Items,
@@ -49,6 +50,8 @@ def emit(expr: Expression, place: Place) -> str:
             place.needs.names.update(dims)
             codes = [*(tensor(a, place) for a in arguments), *map(python_name, dims)]
             return f"{python_name(name)}({', '.join(codes)})"
+        case Filled():
+            return _filled_gaps(expr, place)
         case Apply():
             row = OPERATORS.get(expr.function) or FUNCTIONS[expr.function]
             return _EMITTERS.get(row.shape, _plain)(row, expr, place)
@@ -125,6 +128,18 @@ def _reference(expr: Reference, place: Place) -> str:
     if expr.kind == "size":
         return python_name(expr.name)
     return view_stored(python_name(expr.name), expr.plates, expr.event, expr.type.random, place)
+
+
+def _filled_gaps(expr: Filled, place: Place) -> str:
+    place.needs.names.add(expr.data.name)
+    if expr.values.event:  # one value for each gap
+        place.needs.names.add(expr.values.name)
+        place.needs.imports.add(Import("autoguide_core.gaps", "fill_gaps"))
+        code = f"fill_gaps({python_name(expr.data.name)}, {python_name(expr.values.name)})"
+        return view_stored(code, (), expr.data.event, True, place)
+    place.needs.imports.add(Import("autoguide_core.gaps", "is_gap"))
+    data, values = emit(expr.data, place), emit(expr.values, place)
+    return f"torch.where(is_gap({data}), {values}, {data})"
 
 
 # --- lists ------------------------------------------------------------------------------------

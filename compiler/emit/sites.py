@@ -38,11 +38,7 @@ def site_lines(site: Site, program: Program, place: Place, read: frozenset[str])
     variable = python_name(site.name)
     arguments = [repr(site.name), _over_steps(site, place)]
     if site.observed:
-        axes = next(d.dims for d in program.data if d.name == site.name)
-        code = view_data(site.name, axes, place)
-        place.needs.names.add(site.name)
-        conditional = f"None if {variable} is None else {code}"
-        arguments.append(f"obs={code if code == variable else conditional}")
+        arguments.append(f"obs={_observed(site, program, place)}")
     if site.marginalized:
         arguments.append('infer={"enumerate": "parallel"}')
     drawn = f"pyro.sample({', '.join(arguments)})"
@@ -64,6 +60,16 @@ def _over_steps(site: Site, place: Place) -> str:
     return method(code, f"mask(sequences.since({site.begin}, {python_name(dim)}{axis}))")
 
 
+def _observed(site: Site, program: Program, place: Place) -> str:
+    place.needs.names.add(site.name)
+    if site.completed is not None:
+        return emit(site.completed, place)
+    variable = python_name(site.name)
+    axes = next(d.dims for d in program.data if d.name == site.name)
+    code = view_data(site.name, axes, place)
+    return code if code == variable else f"None if {variable} is None else {code}"
+
+
 def _left(site: Site) -> tuple[Axis, ...]:
     """Return the axes over which a site's draws are independent."""
     rank = DISTRIBUTIONS[site.distribution.name].event_rank
@@ -75,7 +81,11 @@ def full_distribution(site: Site, place: Place) -> str:
     left = _left(site)
     if site.constraint is not None:
         return _ordered(site, left, place)
-    return to_event(_expanded(site, left, place), len(left))
+    code = _expanded(site, left, place)
+    if site.missing:
+        place.needs.imports.add(Import(OURS, "Gaps"))
+        code = f"Gaps({code})"
+    return to_event(code, len(left))
 
 
 def _ordered(site: Site, left: tuple[Axis, ...], place: Place) -> str:
@@ -139,6 +149,9 @@ def _distribution(
             code = binary("+", code, f"torch.zeros({', '.join(shape)})")
         positional = position < site.distribution.positional and not parameter.keyword_only
         parts.append(code if positional else f"{name}={code}")
+    if site.imputes is not None:
+        parts.append(f"near={python_name(site.imputes)}")
+        place.needs.names.add(site.imputes)
     if row.ours:
         place.needs.imports.add(Import(OURS, row.name))
     total = site.distribution.arguments.get("total_count")

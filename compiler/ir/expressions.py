@@ -63,6 +63,19 @@ class Items(Node):
     type: ValueType
 
 
+class Filled(Node):
+    """Data with their gaps filled by a site, `values`.
+
+    The site has a value for each gap (one event axis, whatever the data's), or, where it stands in
+    the plates of the data, one for each entry.
+    """
+
+    node: Literal["filled"] = "filled"
+    data: Reference
+    values: Reference
+    type: ValueType
+
+
 class Range(Node):
     """`lower:upper` as one of an index's places; constants only."""
 
@@ -106,6 +119,6 @@ class Initially(Node):
 
 
 Expression = Annotated[
-    Constant | Reference | Apply | Invoke | Items | IndexAt | Lag | Initially,
+    Constant | Reference | Apply | Invoke | Items | IndexAt | Filled | Lag | Initially,
     Field(discriminator="node"),
 ]

@@ -17,12 +17,14 @@ class Dimension(Node):
     """A named dim.
 
     `size` is None where it comes from the data. `plate` is the (negative) number that Pyro's
-    plate over it gets, None where no plate enters it.
+    plate over it gets, None where no plate enters it. `gaps_of` names the data whose missing
+    values it counts.
     """
 
     name: str
     size: int | None
     plate: int | None = None
+    gaps_of: str | None = None
     location: Location
 
 

@@ -8,6 +8,7 @@ from math import prod
 from compiler.ir.expressions import (
     Apply,
     Expression,
+    Filled,
     IndexAt,
     Initially,
     Invoke,
@@ -101,6 +102,8 @@ def subexpressions(expression: Expression | Range) -> Iterator[Expression]:
             inner = expression.arguments
         case Items():
             inner = expression.items
+        case Filled():
+            inner = (expression.data, expression.values)
         case IndexAt():
             inner = (expression.base, *expression.indices)
         case Lag():
@@ -159,6 +162,7 @@ def values_of(statement: object) -> tuple[Expression, ...]:
                 *statement.distribution.arguments.values(),
                 *bounds,
                 *statement.censoring.values(),
+                *([] if statement.completed is None else [statement.completed]),
             )
         case Assignment() | Recorded() | FactorTerm():
             return (statement.value,)

@@ -43,12 +43,14 @@ class Site(Node):
         marginalized: Whether it is summed out (discrete sites).
         listed_up_to: The greatest count summed over, where its distribution has no end.
         base_name: The site that the guide sees in its place if `noncentered` or `lowered`.
-        missing: Whether gaps in the data become latents.
         initial: What the first steps of a `recur` are drawn from; None: as all others, or, if it
             is observed, not at all.
         begin: How many first steps of a `recur` are not drawn from `distribution`.
         stepped: Whether it is a state of a `recur` that is drawn as one flat sequence, with the
             densities of its steps as terms beside it.
+        missing: Whether gaps in the data count nothing.
+        imputes: The data whose gaps the site fills.
+        completed: What is observed where it is the data with their gaps filled.
     """
 
     statement: Literal["site"] = "site"
@@ -74,6 +76,8 @@ class Site(Node):
     initial: Distribution | None = None
     begin: int = 0
     stepped: bool = False
+    imputes: str | None = None
+    completed: Expression | None = None
     location: Location
 
     @property

@@ -106,12 +106,13 @@ def _resolve_variable(declaration: nodes.DataDecl, scope: Scope, found: Declarat
     lower, lower_strict, upper, upper_strict = _resolve_bounds(declared, scope)
     if kind == "bool":
         lower, upper = 0.0, 1.0
-    if declaration.missing:
+    missing = declaration.missing and kind not in FORMS and bool(dims)
+    if declaration.missing and not missing:
         scope.diagnostics.report(
-            "PPL003",
+            "PPL038",
             declaration.span,
-            "`missing` is not compiled yet",
-            "drop the rows with gaps from the data",
+            f"{f'a `{kind}`' if kind in FORMS else 'a single number'} cannot have gaps",
+            "take `missing` away",
         )
     support = Support(lower=lower, upper=upper)
     failed = kind == "index" and index_of is None
@@ -130,6 +131,18 @@ def _resolve_variable(declaration: nodes.DataDecl, scope: Scope, found: Declarat
         ),
     )
     symbol.failed |= failed
+    if missing:
+        symbol.gaps = "skipped"
+        gap = nodes.Name(f"{declaration.name.text}_gap", declaration.name.span)
+        scope.define(gap, "dim").used = True
+        found.dims.append(
+            Dimension(
+                name=gap.text,
+                size=None,
+                gaps_of=declaration.name.text,
+                location=Location.of(declaration.span),
+            )
+        )
     found.data.append(
         DataVariable(
             name=declaration.name.text,
@@ -141,7 +154,7 @@ def _resolve_variable(declaration: nodes.DataDecl, scope: Scope, found: Declarat
             upper_strict=upper_strict,
             index_of=index_of,
             base=base,
-            missing=declaration.missing,
+            missing=missing,
             form=kind if kind in FORMS else None,
             location=Location.of(declaration.span),
         )

@@ -6,12 +6,23 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from compiler.diagnostics import did_you_mean
-from compiler.ir import Apply, Constant, Expression, Invoke, Items, Reference, Support, ValueType
+from compiler.ir import (
+    Apply,
+    Constant,
+    Expression,
+    Filled,
+    Invoke,
+    Items,
+    Reference,
+    Support,
+    ValueType,
+)
 from compiler.ir.axes import ShapeProblem, Sizes, shown
 from compiler.ir.expressions import ReferenceKind
 from compiler.ir.types import Axis
 from compiler.resolve.constants import constant, number
 from compiler.resolve.equations import resolve_ode
+from compiler.resolve.gaps import filled
 from compiler.resolve.lags import RESOLVERS, as_lagged, earlier_step, resolve_lags, tell_unstarted
 from compiler.resolve.scope import KIND_WORDS, Scope, Symbol, SymbolKind
 from compiler.resolve.shapes import RULES
@@ -117,6 +128,8 @@ class Expressions:
         """Return a use of a symbol's value, seen from inside the scope's plates."""
         if symbol.failed:
             return None
+        if symbol.gaps is not None:
+            return self._without_gaps(symbol, span, scope)
         if scope.data_only is not None and symbol.type.random:
             scope.diagnostics.report(
                 "PPL041",
@@ -166,6 +179,25 @@ class Expressions:
             ),
         )
         return as_lagged(found, scope)
+
+    def _without_gaps(self, symbol: Symbol, span: Span, scope: Scope) -> Expression | None:
+        """Return a use of data with gaps: with what fills them."""
+        whole = filled(symbol, span, scope)
+        if whole is None:
+            return None
+        value = self.reference(whole, span, scope)
+        if value is None or whole.name not in scope.not_kept:
+            return value
+        values = self.reference(scope.symbols[f"{symbol.name}_missing"], span, scope)
+        if not isinstance(values, Reference):
+            return None
+        data = Reference(
+            name=symbol.name,
+            kind="data",
+            event=symbol.type.event,
+            type=value.type.model_copy(update={"random": False}),
+        )
+        return Filled(data=data, values=values, type=value.type)
 
     # --- operators and calls ------------------------------------------------------------------
 

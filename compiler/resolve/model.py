@@ -11,6 +11,7 @@ from compiler.ir import (
     Location,
     PlateBlock,
     Recorded,
+    Site,
     Statement,
     ValueType,
 )
@@ -18,6 +19,7 @@ from compiler.ir.axes import shown
 from compiler.resolve.constants import whole_number
 from compiler.resolve.declarations import resolve_dims
 from compiler.resolve.expressions import Expressions, with_axes
+from compiler.resolve.gaps import summed
 from compiler.resolve.recur import resolve_recur
 from compiler.resolve.scope import Scope
 from compiler.resolve.sites import resolve_site
@@ -38,6 +40,8 @@ class Body:
             match statement:
                 case nodes.Sample():
                     site = resolve_site(statement, self.expressions, scope, self.predicting)
+                    if site is not None and site.missing and self._sums_gaps(site, scope):
+                        found += summed(site, scope)
                     found += [] if site is None else [site]
                 case nodes.Assign():
                     found += self._assign(statement, scope)
@@ -50,6 +54,9 @@ class Body:
                 case nodes.Recur():
                     found += resolve_recur(self, statement, scope)
         return tuple(found)
+
+    def _sums_gaps(self, site: Site, scope: Scope) -> bool:
+        return scope.symbols[site.name].gaps == "summed"
 
     def _value(self, statement: nodes.Assign | nodes.Record, scope: Scope) -> Expression | None:
         value = self.expressions.resolve(statement.value, scope)

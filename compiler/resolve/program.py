@@ -16,6 +16,7 @@ from compiler.resolve.declarations import resolve_data, resolve_dims
 from compiler.resolve.expressions import Expressions, with_axes
 from compiler.resolve.fit import resolve_fit
 from compiler.resolve.functions import Functions
+from compiler.resolve.gaps import impute
 from compiler.resolve.guides import resolve_guides
 from compiler.resolve.model import Body
 from compiler.resolve.plates import allot_plates
@@ -50,7 +51,8 @@ def resolve(spec: nodes.Spec, diagnostics: Diagnostics) -> Program | None:
     predict = blocks.predict.body if blocks.predict is not None else ()
     plates = allot_plates([blocks.model.body, predict], diagnostics)
     scope.bound_later = {name.text: name.span for name in _names(blocks.model.body)}
-    model = Body(expressions).resolve(blocks.model.body, scope)
+    imputed = impute(declared.data, blocks.model.body, predict, scope)
+    model = (*imputed, *Body(expressions).resolve(blocks.model.body, scope))
     scope.bound_later = {name.text: name.span for name in _names(predict)}
     with _as_posterior(scope):
         predicted = Body(expressions, predicting=True).resolve(predict, _predict_scope(scope))

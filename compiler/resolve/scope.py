@@ -47,6 +47,8 @@ class Symbol:
         minibatched: Whether it was computed from a minibatch, so that it exists only inside the
             plates in `type.batch`.
         begin: How many first steps of a `recur` it has no value at.
+        gaps: What becomes of the gaps of data declared `missing`.
+        filled: The name of the same data with their gaps filled.
     """
 
     name: str
@@ -58,6 +60,8 @@ class Symbol:
     observed: Span | None = None
     minibatched: frozenset[str] = frozenset()
     begin: int = 0
+    gaps: Literal["skipped", "imputed", "summed"] | None = None
+    filled: str | None = None
 
     @property
     def axes(self) -> tuple[Axis, ...]:

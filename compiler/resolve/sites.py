@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.ir import Location, Site, Support, ValueType
+from compiler.ir import Expression, Location, Site, Support, ValueType
 from compiler.ir.axes import Sizes, is_computed, shown
 from compiler.ir.types import Axis
 from compiler.resolve.declarations import resolve_dims
@@ -94,11 +94,22 @@ def resolve_site(
         base_name=_base_name(name, modifiers, scope),
         initial=state.initial,
         stepped=state.stepped,
+        missing=data is not None and data.gaps in ("skipped", "summed"),
+        completed=_completed(data, statement, expressions, scope),
         location=Location.of(statement.span),
     )
     if not observed:
         _define(statement.name, site, resolved, scope)
     return site
+
+
+def _completed(
+    data: Symbol | None, statement: nodes.Sample, expressions: Expressions, scope: Scope
+) -> Expression | None:
+    """Return observed data with their gaps filled, where latents fill them."""
+    if data is None or data.gaps != "imputed":
+        return None
+    return expressions.reference(data, statement.name.span, scope)
 
 
 def _base_name(name: str, modifiers: Modifiers, scope: Scope) -> str | None:

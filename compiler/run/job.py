@@ -26,6 +26,7 @@ from compiler.run.axes import (
     predicted_variables,
 )
 from compiler.run.blame import told_in_the_spec
+from compiler.run.gaps import at_gaps
 from compiler.run.inference_data import data_dataset, draws_dataset
 from compiler.run.module import EmittedModule
 from compiler.run.posterior import Posterior, sample_posterior
@@ -156,10 +157,25 @@ class Job:
         """Add the discrete sites that were summed out, and what is recorded of them."""
         return {**draws, **self._predictor.summed_out(draws, latents)}
 
-    def posterior_dataset(self, draws: Mapping[str, torch.Tensor], chains: int = 1) -> xr.Dataset:
-        """Return draws, chain after chain, as the posterior shows them."""
-        kept = self._without_streamed(posterior_variables(self.program))
-        return draws_dataset(draws, kept, self.program, self.data, chains)
+    def posterior_dataset(
+        self,
+        draws: Mapping[str, torch.Tensor],
+        chains: int = 1,
+        replicates: Mapping[str, torch.Tensor] | None = None,
+    ) -> xr.Dataset:
+        """Return draws, chain after chain, as the posterior shows them.
+
+        Args:
+            draws: Values by site, each (S, *batch, *event).
+            chains: How many chains they are of.
+            replicates: Those of the observed sites, which fill gaps in the data.
+        """
+        imputed = at_gaps(draws, replicates or {}, self.program, self.data)
+        own = {variable.name for variable in imputed}
+        whole = self._without_streamed(posterior_variables(self.program))
+        kept = [*(v for v in whole if v.name not in own), *imputed]
+        every = {**draws, **{variable.name: values for variable, values in imputed.items()}}
+        return draws_dataset(every, kept, self.program, self.data, chains)
 
     def groups(self, posterior: Posterior, log_likelihood: bool) -> dict[str, xr.Dataset]:
         """Return everything that was drawn and bound, by InferenceData's groups."""
@@ -172,6 +188,7 @@ class Job:
         with self.told("the posterior predictive"):
             if observed and posterior.draws:
                 replicates = predictor.replicates(few, posterior.latents)
+                groups["posterior"] = self.posterior_dataset(posterior.draws, replicates=replicates)
                 groups["posterior_predictive"] = draws_dataset(replicates, observed, program, data)
             if observed and log_likelihood:
                 scores = predictor.log_likelihood(posterior.draws, posterior.latents)

@@ -11,6 +11,7 @@ EMITTED = frozenset(
     {
         "Bounded",
         "Censored",
+        "Gaps",
         "Mixture",
         "Ordered",
         "PositiveOrdered",
@@ -23,7 +24,9 @@ EMITTED = frozenset(
         "create_plates",
         "derive",
         "dist",
+        "fill_gaps",
         "guide",
+        "is_gap",
         "math",
         "model",
         "odes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,11 +22,15 @@ from compiler.tables.reserved import python_name
 LENGTHS = (5, 3, 4, 6, 2, 7)
 """Sizes of dims whose size the spec leaves to the data, in the order declared."""
 
+_GAPS = 2
+"""How many values of each variable with gaps are missing."""
+
 
 def sizes(program: Program) -> dict[str, int]:
     """Return a size for every dim, no two free ones alike while there are enough lengths."""
-    free = [dim.name for dim in program.dims if dim.size is None]
+    free = [dim.name for dim in program.dims if dim.size is None and dim.gaps_of is None]
     chosen = {name: LENGTHS[i % len(LENGTHS)] for i, name in enumerate(free)}
+    chosen |= {dim.name: _GAPS for dim in program.dims if dim.gaps_of is not None}
     return {dim.name: dim.size or chosen[dim.name] for dim in program.dims}
 
 
@@ -40,6 +45,11 @@ def environment(program: Program, module: EmittedModule) -> dict[str, Any]:
     found |= {data.name: _values(data, program, found) for data in program.data}
     found |= module.call("derive", found) if "derive" in module else {}
     found |= _observed(program, module, found)
+    for data in program.data:
+        if data.missing:
+            value = found[data.name]
+            gap = math.nan if value.is_floating_point() else -1
+            value.view(-1)[: found[f"{data.name}_gap"]] = gap
     return found | (module.call("derive", found) if "derive" in module else {})
 
 
@@ -51,7 +61,7 @@ def _observed(
     kwargs = arguments(model, {**environment, **dict.fromkeys(names)})
     try:
         trace = poutine.trace(Modest()(model)).get_trace(**kwargs)
-    except (TypeError, NotImplementedError):  # reads what it observes, or cannot draw it
+    except (AttributeError, TypeError, NotImplementedError):  # reads what it observes, or cannot draw it
         return {}
     found: dict[str, torch.Tensor] = {}
     for variable in observed_variables(program):

@@ -20,6 +20,7 @@ from compiler.ir import (
     Constant,
     Expression,
     FactorTerm,
+    Filled,
     IndexAt,
     Initially,
     Invoke,
@@ -132,6 +133,8 @@ class Meaning:
     def _density(self, site: Site, entry: Entry) -> Tensor:
         row = DISTRIBUTIONS[site.distribution.name]
         value = self._select(self._values[site.name], self._axes(site), entry)
+        if site.completed is not None:
+            value = self._at(site.completed, entry)
         left = site.event[: len(site.event) - row.event_rank]
         arguments = {}
         for name, argument in site.distribution.arguments.items():
@@ -156,6 +159,8 @@ class Meaning:
             parts = {k: self._spread(p, left, entry) for k, p in site.censoring.items()}
             made = ours.Censored(made, **parts)
         made = made.expand(shape)
+        if site.missing:
+            return ours.Gaps(made).log_prob(value)
         if site.constraint is not None:
             made = (
                 ours.Ordered(made) if site.constraint == "ordered" else ours.PositiveOrdered(made)
@@ -200,6 +205,8 @@ class Meaning:
                 return self._at(base if default is None else default, entry, local)
             case Initially(dim=dim, steps=steps, initial=initial, then=then):
                 return self._at(initial if entry[dim] < steps else then, entry, local)
+            case Filled(data=data, values=values):
+                return self._filled(data, values, entry)
             case Items(items=items):
                 parts = [self._at(item, entry, local) for item in items]
                 return torch.stack([part.to(torch.get_default_dtype()) for part in parts])
@@ -212,6 +219,16 @@ class Meaning:
                 return self._solved(expr, entry, local)
             case Apply():
                 return self._apply(expr, entry, local)
+
+    def _filled(self, data: Reference, values: Reference, entry: Entry) -> Tensor:
+        whole = self._values[data.name]
+        gaps = whole.isnan() if whole.is_floating_point() else whole == -1
+        if values.event:
+            whole = whole.clone()
+            whole[gaps] = self._values[values.name]
+            return self._select(whole, data.event, entry)
+        missing = self._select(gaps, data.event, entry)
+        return self._at(values if missing else data, entry)
 
     def _place(self, index: Expression | Range, entry: Entry, local: Mapping[str, Tensor]) -> Any:
         if isinstance(index, Range):

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import torch
 from pyro.poutine.messenger import Messenger
+from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 from torch.distributions import biject_to
 
@@ -57,11 +58,11 @@ class Follow(Substitute):
         return value
 
 
-class HiddenDraws(Messenger):
-    """Notes the sites before which a model has drawn what no handler sees.
+class RandomDraws(Messenger):
+    """Notes the sites before which a model has drawn at random, other than indices of a plate.
 
-    A site hidden by `poutine.block` is drawn anew in each run. What depends on it is not the same
-    in two runs with the same values.
+    A site hidden by `poutine.block`, or a count without bounds, which cannot be enumerated, is
+    drawn anew in each run. What depends on it is not the same in two runs with the same values.
 
     Attributes:
         later: The names of the sites met after such a draw.
@@ -77,7 +78,8 @@ class HiddenDraws(Messenger):
             self.later.add(msg["name"])
 
     def _pyro_post_sample(self, msg: Site) -> None:
-        self._state = torch.get_rng_state()
+        if site_is_subsample(msg):
+            self._state = torch.get_rng_state()
 
 
 def under_draws(values: Tensor, event_dim: int, depth: int) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.distributions import biject_to
 
 from autoguide_core.guides.base import AutoGuide
-from autoguide_core.guides.following import Follow, HiddenDraws, Knowledge, under_draws
+from autoguide_core.guides.following import Follow, Knowledge, RandomDraws, under_draws
 from autoguide_core.guides.live import Substitute
 from autoguide_core.guides.multivariate import AutoMultivariateNormal
 from autoguide_core.guides.scales import DEFAULT_SCALE, InitScale
@@ -82,8 +82,8 @@ class AutoNoncenteredMultivariateNormal(AutoMultivariateNormal):
         finder = FollowerFinder({name: value.shape for name, value in free.items()})
         given = Substitute({}, self._first_values(), {})
         # Summed out or not, a discrete latent is enumerated here: the finder knows it by its dim.
-        hidden = HiddenDraws()
-        model = hidden(finder(given(config_enumerate(self._full_model()))))
+        drawn = RandomDraws()
+        model = drawn(finder(given(config_enumerate(self._full_model()))))
         rng_state = get_rng_state()
         try:
             with torch.enable_grad(), poutine.block():
@@ -92,7 +92,7 @@ class AutoNoncenteredMultivariateNormal(AutoMultivariateNormal):
                 )
         finally:
             set_rng_state(rng_state)
-        found = {name: f for name, f in finder.found.items() if name not in hidden.later}
+        found = {name: f for name, f in finder.found.items() if name not in drawn.later}
         self.parents = {name: follower.parents for name, follower in found.items()}
         self._first_numbers = {}
         for name, follower in found.items():

@@ -61,8 +61,8 @@ class Follow(Substitute):
 class RandomDraws(Messenger):
     """Notes the sites before which a model has drawn at random, other than indices of a plate.
 
-    A site hidden by `poutine.block`, or a count without bounds, which cannot be enumerated, is
-    drawn anew in each run. What depends on it is not the same in two runs with the same values.
+    A site hidden by `poutine.block` is drawn anew in each run, and so is one that no guide is known
+    to cover. What depends on it is not the same in two runs with the same values.
 
     Attributes:
         later: The names of the sites met after such a draw.

@@ -189,21 +189,22 @@ def test_what_follows_a_discrete_latent_is_as_the_model_draws_it():
     assert not alone.parents  # it cannot see z, and what it does not see it does not follow
 
 
-def test_what_may_follow_a_count_without_bounds_is_as_the_model_draws_it():
+def test_what_follows_a_count_follows_the_draw_of_the_part_above():
     def counted():
         mu = pyro.sample("mu", dist.Normal(0.0, 1.0))
         with pyro.plate("rows", 4, subsample_size=2):
             pyro.sample("y", dist.Normal(mu, 1.0), obs=torch.zeros(2))
-        pyro.sample("free", dist.Normal(mu, 1.0))
-        count = pyro.sample("count", dist.Poisson(2.0))
-        pyro.sample("x", dist.Normal(mu * count, 1.0))
+        count = pyro.sample("count", dist.Poisson(50.0))
+        pyro.sample("x", dist.Normal(mu + count, 1.0))
 
     part = AutoNoncenteredMultivariateNormal(poutine.block(counted, hide=["count"]))
     guide = AutoGuideList(counted)
+    guide.append(lambda: {"count": pyro.sample("count", dist.Poisson(50.0))})
     guide.append(part)
-    guide.append(lambda: {"count": pyro.sample("count", dist.Poisson(2.0))})
-    guide()
-    assert set(part.parents) == {"free"}
+    for _ in range(5):
+        values = guide()
+        assert abs(values["x"] - values["mu"] - values["count"]) < 10.0
+    assert part.parents == {"x": {"mu", "count"}}
 
 
 def test_it_comes_closer_to_a_centred_hierarchy():

@@ -8,7 +8,7 @@ from compiler.emit.imports import Import
 from compiler.emit.indexing import emit_index
 from compiler.emit.lags import at_present, emit_initially, emit_lag
 from compiler.emit.layout import align, to_plate, view_data, view_stored
-from compiler.emit.library import emit_covariance, emit_ode
+from compiler.emit.library import emit_basis, emit_covariance, emit_interpolate, emit_ode
 from compiler.emit.place import Place
 from compiler.emit.python import COMPARE, at_least, binary, fill_template, floating, method
 from compiler.ir import (
@@ -312,6 +312,14 @@ def _ode(row: FunctionRow, expr: Apply, place: Place) -> str:
     return emit_ode(row, expr, place, tensor, _number_or_tensor)
 
 
+def _interpolate(row: FunctionRow, expr: Apply, place: Place) -> str:
+    return emit_interpolate(row, expr, place, tensor)
+
+
+def _basis(row: FunctionRow, expr: Apply, place: Place) -> str:
+    return emit_basis(row, expr, place, emit)
+
+
 def _number_or_tensor(expr: Expression, place: Place) -> str:
     return floating_code(expr, place) if is_number(expr) else numeric(expr, place)
 
@@ -375,6 +383,8 @@ _EMITTERS: dict[ShapeRule, Callable[[FunctionRow, Apply, Place], str]] = {
     "solve": _solve,
     "covariance": _covariance,
     "ode": _ode,
+    "interpolate": _interpolate,
+    "basis": _basis,
     "add_diagonal": _add_diagonal,
     "filled": _filled,
     "identity": _filled,

@@ -60,6 +60,25 @@ def emit_ode(row: FunctionRow, expr: Apply, place: Place, tensor: Emit, emit: Em
     return call("odes.solve", *codes, event_dims=event_dims, **options)
 
 
+def emit_interpolate(row: FunctionRow, expr: Apply, place: Place, tensor: Emit) -> str:
+    """Return a call on a table that has an axis of size one for each of those of `t`."""
+    at, *table = expr.arguments
+    codes = [tensor(at, place)]
+    for column in table:
+        code = tensor(column, place)
+        if column.type.random or column.type.batch:
+            for _ in at.type.event:
+                code = method(code, "unsqueeze(-2)")
+        codes.append(code)
+    return row.template.replace("{items}", ", ".join(codes))
+
+
+def emit_basis(row: FunctionRow, expr: Apply, place: Place, emit: Emit) -> str:
+    """Return a call on data, with the number of functions."""
+    codes = [emit(argument, place) for argument in expr.arguments]
+    return row.template.replace("{items}", ", ".join(codes))
+
+
 def _derivative(name: str, place: Place) -> str:
     place.needs.names.add(name)
     dims = place.function_dims[name]

@@ -87,6 +87,7 @@ _STANDARD_IMPORTS = {
     "poutine": Import("pyro", "poutine"),
     "covariances": Import("autoguide_core.functions", "covariances"),
     "sequences": Import("autoguide_core", "sequences"),
+    "curves": Import("autoguide_core.functions", "curves"),
     "odes": Import("autoguide_core.functions", "odes"),
 }
 """What the text itself shows that the module imports."""

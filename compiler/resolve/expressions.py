@@ -20,6 +20,7 @@ from compiler.ir import (
 from compiler.ir.axes import ShapeProblem, Sizes, shown
 from compiler.ir.expressions import ReferenceKind
 from compiler.ir.types import Axis
+from compiler.resolve.bases import resolve_basis
 from compiler.resolve.constants import constant, number
 from compiler.resolve.equations import resolve_ode
 from compiler.resolve.gaps import filled
@@ -229,6 +230,8 @@ class Expressions:
             return None
         if row.shape == "ode":
             return resolve_ode(self, row, call, scope)
+        if row.shape == "basis":
+            return resolve_basis(self, row, call, scope)
         if row.shape in ("filled", "identity"):
             return self._filled(row, call, scope)
         if row.shape == "size":

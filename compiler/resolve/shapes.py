@@ -127,6 +127,16 @@ def _add_diagonal(axes: Sequence[Axes], sizes: Sizes) -> Axes:
     return matrix
 
 
+def _interpolate(axes: Sequence[Axes], sizes: Sizes) -> Axes:
+    at, places, values = axes
+    if len(places) != 1 or sizes.unify_all(places, values) is None:
+        raise ShapeProblem(
+            f"its table has places {shown(places)} and values {shown(values)}",
+            "give two vectors over the same dim",
+        )
+    return at
+
+
 def _quantile(axes: Sequence[Axes], sizes: Sizes) -> Axes:
     x, q = axes
     if len(x) != 1 or len(q) > 1:
@@ -171,6 +181,7 @@ RULES: dict[ShapeRule, Callable[[Sequence[Axes], Sizes], Axes]] = {
     "solve": _solve,
     "covariance": _covariance,
     "add_diagonal": _add_diagonal,
+    "interpolate": _interpolate,
     "quantile": _quantile,
     "columns": _columns,
     "concatenate": _concatenate,

@@ -185,6 +185,14 @@ SENTENCES: Mapping[str, str] = {
     "to_vector": "vectors, rows and lists are one kind here; leave it out",
     "unsqueeze": "values broadcast by themselves, along the dims that they lack",
     "squeeze": "values broadcast by themselves, along the dims that they lack",
+    **dict.fromkeys(
+        ("bs", "ns", "s", "spline", "spline_basis", "BSpline", "dmatrix"),
+        "declare `dim basis = 8`, and write `B = bspline(x, basis)` in the derive block",
+    ),
+    **dict.fromkeys(
+        ("interp", "interp1d", "approx", "approxfun", "linear_interpolation", "interp_lin"),
+        "write `interpolate(t, places, values)`",
+    ),
     "diff": "take the difference of two ranges: `x[1:] - x[:-1]`",
     "qr_thin_Q": "leave the columns as they are: the fit finds their scales and correlations",
     "qr_thin_R": "leave the columns as they are: the fit finds their scales and correlations",

@@ -57,6 +57,8 @@ _RESULTS: dict[ShapeRule, str] = {
     "columns": "entry by entry, and a last one as long as the arguments are many",
     "concatenate": "one, as long as all together",
     "covariance": "[a] or [a, feature] is [a, a]; with x2 [b], [a, b]",
+    "interpolate": "those of t",
+    "basis": "[a] is [a, dim]",
     "ode": "[dim of ts], or [dim of ts, dim of z0]",
     "add_diagonal": "as the first argument",
 }

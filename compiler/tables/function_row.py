@@ -30,6 +30,8 @@ ShapeRule = Literal[
     "covariance",
     "add_diagonal",
     "ode",
+    "interpolate",
+    "basis",
 ]
 """How a result's axes follow from the arguments'; each is a rule of `compiler.resolve.shapes`."""
 

@@ -7,6 +7,7 @@ from compiler.tables.function_rows import (
     along,
     constructors,
     covariances,
+    curves,
     elementwise,
     equations,
     linear_algebra,
@@ -23,6 +24,7 @@ FUNCTION_GROUPS: dict[str, tuple[FunctionRow, ...]] = {
     "Along the last dim": along.ROWS,
     "Linear algebra": linear_algebra.ROWS,
     "Covariances of Gaussian processes": covariances.ROWS,
+    "Curves": curves.ROWS,
     "Differential equations": equations.ROWS,
     "Making arrays": constructors.ROWS,
 }

@@ -22,6 +22,7 @@ EMITTED = frozenset(
         "constraints",
         "covariances",
         "create_plates",
+        "curves",
         "derive",
         "dist",
         "fill_gaps",

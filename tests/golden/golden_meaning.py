@@ -6,9 +6,11 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pyro.distributions as dist
 import torch
 from golden_covariances import covariance
+from golden_splines import splines
 from scipy.integrate import solve_ivp
 
 import autoguide_core.distributions as ours
@@ -299,6 +301,10 @@ class Meaning:
                 )(shape)
             case "identity":
                 return torch.eye(self._length(event[0]))
+            case "interpolate":
+                return torch.as_tensor(np.interp(*(x.numpy() for x in given)))
+            case "basis":
+                return splines(given[0], int(given[1]), given[-1] if len(given) > 2 else given[0])
             case "covariance":
                 return covariance(row.name, given)
             case "columns":

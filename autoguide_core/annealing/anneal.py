@@ -59,6 +59,7 @@ def anneal(
     base: Base,
     count: int,
     seed: int,
+    most: int,
     report: Report = lambda *_: None,
 ) -> Annealed:
     """Take draws of a base distribution to the posterior.
@@ -77,6 +78,7 @@ def anneal(
         base: Where to begin.
         count: How many draws, S.
         seed: Seed of all random numbers.
+        most: Gradients after which it gives up.
         report: Called with stages done, the most there may be, and the temperature.
 
     Returns:
@@ -85,12 +87,12 @@ def anneal(
     generator = torch.Generator().manual_seed(seed)
     path = Path(base, evaluate)
     particles = path.at(base.sample(count, generator))
-    mover = Mover(path, particles.points.shape[1], generator)
+    mover = Mover(path, particles.points.shape[1], generator, most)
     temperatures: list[float] = []
     temperature, evidence = 0.0, 0.0
     while temperature < 1.0:
         step = 1.0 - temperature
-        if len(temperatures) < _MOST_TEMPERATURES - 1:
+        if len(temperatures) < _MOST_TEMPERATURES - 1 and not mover.is_exhausted:
             step = _next_step(particles.log_weights, step)
         log_weights = step * particles.log_weights
         evidence += float(log_weights.logsumexp(0)) - math.log(count)

@@ -30,17 +30,23 @@ class Mover:
         path: From the base to the posterior, in whitened coordinates.
         dim: D.
         generator: Where random numbers come from.
+        most: Gradients after which it is exhausted.
 
     Attributes:
         acceptance: Mean probability of acceptance in the last move, or NaN before the first.
         evaluations: Gradients of the posterior taken so far.
     """
 
-    def __init__(self, path: Path, dim: int, generator: torch.Generator) -> None:
+    def __init__(self, path: Path, dim: int, generator: torch.Generator, most: int) -> None:
         self.acceptance, self.evaluations = math.nan, 0
-        self._path, self._generator = path, generator
+        self._path, self._generator, self._most = path, generator, most
         self._step = _FIRST_STEP / dim**0.25
         self._factor = torch.eye(dim, dtype=torch.float64)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether it has taken as many gradients as it may; it can be used all the same."""
+        return self.evaluations >= self._most
 
     def adapt(self, points: Tensor) -> None:
         """Take the covariance of particles (S, D) as the inverse mass.

@@ -59,7 +59,9 @@ def settle(
     moves, memory, drift, stuck = 0, 1.0, math.inf, 1.0
     for _ in range(_MOST_ROUNDS):
         origin, made, memory = particles.points, 0, 1.0
-        while made < _LEAST_MOVES or (made < _MOST_MOVES and memory > _FORGOTTEN):
+        while made < _LEAST_MOVES or (
+            made < _MOST_MOVES and memory > _FORGOTTEN and not mover.is_exhausted
+        ):
             particles = mover.move(particles, 1.0)
             made += 1
             if made == _ADAPTING:
@@ -70,7 +72,7 @@ def settle(
         moves += made
         drift = _drift(origin, particles.points)
         stuck = float((origin == particles.points).all(1).double().mean())
-        if drift < _STILL or memory > _REMEMBERED:
+        if drift < _STILL or memory > _REMEMBERED or mover.is_exhausted:
             break
     return Settled(
         particles, moves, memory, drift, stuck, _fault(mover.acceptance, memory, drift, stuck)

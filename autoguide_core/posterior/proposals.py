@@ -20,8 +20,11 @@ from autoguide_core.posterior.draws import draw_posterior
 from autoguide_core.posterior.replay import replay_model
 from autoguide_core.posterior.vectorised import in_chunks
 
-_NUMBERS = 1e9
-"""Numbers that one gradient touches, times the draws, up to which annealing takes some seconds."""
+_NUMBERS = 1.2e11
+"""Numbers that the gradients of an annealing may touch in all: some seconds' work."""
+_GRADIENTS_PER_DRAW = 60
+"""What annealing from a good guide takes; from a bad one it may take some times as many."""
+_PATIENCE = 3
 _FEWEST = 500
 
 
@@ -130,8 +133,12 @@ class GaussianProposals:
     @property
     def affordable(self) -> int:
         """How many draws annealing has time for; 0 where they would be too few."""
-        most = int(_NUMBERS / max(self._gaussian.search.gradients.cost, 1.0))
+        most = self._affordable_gradients // _GRADIENTS_PER_DRAW
         return most if most >= _FEWEST else 0
+
+    @property
+    def _affordable_gradients(self) -> int:
+        return int(_NUMBERS / max(self._gaussian.search.gradients.cost, 1.0))
 
     @property
     def several_modes(self) -> int:
@@ -141,7 +148,8 @@ class GaussianProposals:
     def anneal(self, count: int, report: Any) -> Annealed:
         """Draws of the posterior, annealed."""
         with suitable_threads(self._args, self._kwargs):
-            return self._gaussian.anneal(count, self._seed, report)
+            most = _PATIENCE * max(self._affordable_gradients, _GRADIENTS_PER_DRAW * count)
+            return self._gaussian.anneal(count, self._seed, most, report)
 
     def take(self, index: torch.Tensor) -> Kept:
         """The draws of the given places."""

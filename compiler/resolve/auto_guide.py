@@ -9,10 +9,11 @@ from compiler.ir.program import Program
 from compiler.ir.queries import minibatches, unconstrained_size
 from compiler.ir.statements import Site
 from compiler.ir.types import Location
+from compiler.tables.hierarchy import noncentrable_sites
 from grammar.span import NOWHERE
 
-FULL_RANK_LIMIT = 400
-"""Greatest dimension that gets a full covariance: 80,000 parameters."""
+FULL_RANK_LIMIT = 1000
+"""Greatest dimension that gets a full covariance: half a million parameters."""
 
 LOW_RANK_LIMIT = 10_000
 """Greatest dimension that gets a low-rank covariance: a million parameters."""
@@ -71,6 +72,13 @@ def _joint_family(
         return "AutoNormal", f"{count} or more: an independent normal for each"
     if dimension > FULL_RANK_LIMIT:
         return "AutoLowRankMultivariateNormal", f"{count}: a low-rank covariance"
+    followers = noncentrable_sites(program, sites)
+    if followers:
+        verb = "follow" if followers[1:] else "follows"
+        return "AutoNoncenteredMultivariateNormal", (
+            f"{_names(followers)} {verb} other latents: one normal with full covariance over how "
+            "far they are from what the others and the data say of them"
+        )
     return "AutoMultivariateNormal", f"{_list(sites)} continuous: one normal with full covariance"
 
 
@@ -81,6 +89,10 @@ def _part(name: str, family: str, sites: Iterable[Site], location: Location) -> 
 
 
 def _list(sites: Iterable[Site]) -> str:
-    names = [site.name for site in sites]
-    verb = "are" if len(names) > 1 else "is"
-    return f"{', '.join(names[:-1])} and {names[-1]} {verb}" if names[1:] else f"{names[0]} {verb}"
+    sites = list(sites)
+    return f"{_names(sites)} {'are' if sites[1:] else 'is'}"
+
+
+def _names(sites: Iterable[Site]) -> str:
+    *others, last = (site.name for site in sites)
+    return f"{', '.join(others)} and {last}" if others else last

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from compiler.ir.guides import Part
 from compiler.ir.program import Program
 from compiler.ir.queries import prerequisites, values_of
@@ -28,6 +30,34 @@ def hierarchical_sites(program: Program, part: Part) -> dict[str, tuple[str, ...
             if sources and not any(source.discrete for source in sources):
                 found[site.name] = tuple(source.name for source in sources)
     return found
+
+
+NONCENTRABLE = frozenset(
+    {
+        "Normal", "LogNormal", "StudentT", "Cauchy", "Laplace", "Logistic", "Gumbel", "HalfNormal",
+        "HalfCauchy", "Exponential", "Weibull", "Gamma", "InverseGamma", "MultivariateNormal",
+    }
+)  # fmt: skip
+"""The distributions that `autoguide_core.noncentring` tells a location and a scale of."""
+
+
+def noncentrable_sites(program: Program, sites: Iterable[Site]) -> list[Site]:
+    """Return the sites whose priors follow continuous latents, by a location or scale that is told.
+
+    Those are the sites that a guide can draw relative to what their parents and the data say of
+    them. A site that the model draws noncentered follows nothing.
+
+    Args:
+        program: The program.
+        sites: Continuous latents of it.
+    """
+    return [
+        site
+        for site in sites
+        if site.distribution.name in NONCENTRABLE
+        and not (site.base_name is not None or site.truncated or site.constraint is not None)
+        and any(not source.discrete for source in _sources(program, site))
+    ]
 
 
 def _sources(program: Program, site: Site) -> list[Site]:

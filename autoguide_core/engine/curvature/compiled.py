@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from autoguide_core.engine.curvature.gradients import Gradients
+from autoguide_core.engine.curvature.gradients import Gradients, hessian_by_differences
 from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.native import start_native
 from autoguide_core.engine.native.errors import NativeUnavailable
+from autoguide_core.engine.native.runner import NativeRunner
 from autoguide_core.engine.stepping.capture import capture
 from autoguide_core.engine.stepping.step_graph import StepGraph
 
 Vector = npt.NDArray[np.float64]
+
+_MOST_EXACT = 100
+_MOST_WORKERS = 4
 
 
 class CompiledGradients:
     """Evaluates a log density and its gradient by compiled code, some points at a time.
 
     The evaluation is compiled as a step is: its state holds the points that go in, and the values
-    and slopes that come out. An evaluator's memory is its own, and used by one thread at a time;
-    evaluators of one density share what is compiled, by the cache on disk.
+    and slopes that come out. Many points are shared out among threads, each with a memory of its
+    own; which of them takes a point does not change its numbers. An evaluator itself is used by
+    one thread at a time; evaluators of one density share what is compiled, by the cache on disk.
 
     Args:
         gradients: The density, as a graph that torch runs.
@@ -37,18 +45,11 @@ class CompiledGradients:
 
     def __init__(self, gradients: Gradients, dim: int, count: int = 1) -> None:
         self.engine, self.obstacle = "graph", gradients.obstacle or ""
-        self._gradients, self._count = gradients, count
-        self._row = torch.zeros(1, 1, dtype=torch.float64)
-        self._state = {
-            "points": torch.zeros(count, dim, dtype=torch.float64),
-            "slopes": torch.zeros(count, dim, dtype=torch.float64),
-            "values": torch.zeros(count, dtype=torch.float64),
-        }
+        self._gradients, self._dim, self._count = gradients, dim, count
         if not self.obstacle:
             try:
-                self._runner = start_native(
-                    self._graph(), self._state, (), self._row[0], "density"
-                ).runner()
+                self._graph = _as_step(gradients, dim, count)
+                self._workers = [_Worker(self._graph, dim, count)]
                 self.engine = "native"
             except (Untraceable, NativeUnavailable) as error:
                 self.obstacle = str(error)
@@ -65,14 +66,30 @@ class CompiledGradients:
         if self.engine != "native":
             return self._gradients.value_and_grad(points)
         values, slopes = points.new_empty(len(points)), torch.empty_like(points)
-        state, size = self._state, self._count
-        for start in range(0, len(points), size):
-            chunk = points[start : start + size]
-            state["points"][: len(chunk)] = chunk
-            self._runner.run(state, (), self._row)
-            values[start : start + size] = state["values"][: len(chunk)]
-            slopes[start : start + size] = state["slopes"][: len(chunk)]
+        jobs = list(zip(*(t.split(self._count) for t in (points, values, slopes)), strict=True))
+        if len(jobs) < 2 * _MOST_WORKERS:
+            self._workers[0].evaluate(jobs)
+        else:
+            workers = self._all_workers
+            shares = [jobs[place :: len(workers)] for place in range(len(workers))]
+            tasks = [
+                self._pool.submit(w.evaluate, share)
+                for w, share in zip(workers, shares, strict=True)
+            ]
+            for task in tasks:
+                task.result()
         return values, slopes
+
+    def hessian(self, point: torch.Tensor) -> torch.Tensor:
+        """The matrix of second derivatives at one point of shape (D,); shape (D, D).
+
+        In many dimensions it is taken by differences of compiled gradients, which is by far faster
+        than exact ones.
+        """
+        if self.engine != "native" or len(point) <= _MOST_EXACT:
+            return self._gradients.hessian(point)
+        rows = hessian_by_differences(self, point)
+        return 0.5 * (rows + rows.T)
 
     def evaluator(self) -> Callable[[Vector], tuple[float, Vector]]:
         """The same for one point, from numpy to numpy, with as little around it as can be.
@@ -82,6 +99,62 @@ class CompiledGradients:
         """
         if self.engine != "native" or self._count != 1:
             return self._one
+        return self._workers[0].evaluator()
+
+    def _one(self, point: Vector) -> tuple[float, Vector]:
+        values, slopes = self.value_and_grad(torch.from_numpy(point)[None])
+        return float(values[0]), slopes[0].numpy()
+
+    @cached_property
+    def _all_workers(self) -> list[_Worker]:
+        more = min(os.cpu_count() or 1, _MOST_WORKERS) - 1
+        return self._workers + [_Worker(self._graph, self._dim, self._count) for _ in range(more)]
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(len(self._all_workers))
+
+
+Job = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""Points to evaluate at, and where values and slopes go."""
+
+
+class _Worker:
+    """The compiled code with a memory of its own."""
+
+    def __init__(self, graph: StepGraph, dim: int, count: int) -> None:
+        self._state, self._row = _state(dim, count), torch.zeros(1, 1, dtype=torch.float64)
+        pending = start_native(graph, self._state, (), self._row[0], "density")
+        self._runner: NativeRunner = pending.runner()
+
+    def evaluate(self, jobs: list[Job]) -> None:
+        """Evaluate at the points of each job; NaN where a point cannot be evaluated."""
+        state = self._state
+        for points, values, slopes in jobs:
+            size = len(points)
+            state["points"][:size] = points
+            try:
+                self._runner.run(state, (), self._row)
+            except (RuntimeError, ValueError):  # a matrix without a factor, say
+                self._evaluate_apart(points, values, slopes)
+                continue
+            values.copy_(state["values"][:size])
+            slopes.copy_(state["slopes"][:size])
+
+    def _evaluate_apart(
+        self, points: torch.Tensor, values: torch.Tensor, slopes: torch.Tensor
+    ) -> None:
+        for place, point in enumerate(points):
+            self._state["points"][:] = point
+            try:
+                self._runner.run(self._state, (), self._row)
+            except (RuntimeError, ValueError):
+                values[place], slopes[place] = torch.nan, 0.0
+                continue
+            values[place], slopes[place] = self._state["values"][0], self._state["slopes"][0]
+
+    def evaluator(self) -> Callable[[Vector], tuple[float, Vector]]:
+        """See `CompiledGradients.evaluator`."""
         into, slopes = (self._state[name].numpy()[0] for name in ("points", "slopes"))
         values = self._state["values"].numpy()
         step = self._runner.bound(self._row)
@@ -93,15 +166,23 @@ class CompiledGradients:
 
         return evaluate
 
-    def _one(self, point: Vector) -> tuple[float, Vector]:
-        values, slopes = self.value_and_grad(torch.from_numpy(point)[None])
-        return float(values[0]), slopes[0].numpy()
 
-    def _graph(self) -> StepGraph:
-        def step(*inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            points, row = inputs[0], inputs[-1]
-            values, slopes = self._gradients.value_and_grad(points)
-            return points, slopes, values, row.sum()
+def _state(dim: int, count: int) -> dict[str, torch.Tensor]:
+    return {
+        "points": torch.zeros(count, dim, dtype=torch.float64),
+        "slopes": torch.zeros(count, dim, dtype=torch.float64),
+        "values": torch.zeros(count, dtype=torch.float64),
+    }
 
-        graph = capture(step, {**self._state, "row": self._row[0]}, (), "points")
-        return StepGraph(graph, tuple(self._state), ())
+
+def _as_step(gradients: Gradients, dim: int, count: int) -> StepGraph:
+    """The evaluation as a step on a state; raises Untraceable where it cannot be recorded."""
+
+    def step(*inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        points, row = inputs[0], inputs[-1]
+        values, slopes = gradients.value_and_grad(points)
+        return points, slopes, values, row.sum()
+
+    state = _state(dim, count)
+    row = torch.zeros(1, dtype=torch.float64)
+    return StepGraph(capture(step, {**state, "row": row}, (), "points"), tuple(state), ())

@@ -61,12 +61,13 @@ class FittedGaussian:
         log_q, _ = base.score(noise)
         return points, log_p, log_q - torch.linalg.slogdet(self.factor)[1]
 
-    def anneal(self, count: int, seed: int, report: Report) -> Annealed:
+    def anneal(self, count: int, seed: int, most: int, report: Report) -> Annealed:
         """Draw from the posterior, by annealing from the Gaussian, or from all modes that count.
 
         Args:
             count: How many draws, S.
             seed: Seed of all random numbers.
+            most: Gradients after which it gives up.
             report: See ``annealing.anneal``.
 
         Returns:
@@ -78,7 +79,7 @@ class FittedGaussian:
             log_p, slopes = self.gradients.value_and_grad(centre + points @ factor.T)
             return log_p, slopes @ factor
 
-        found = anneal(whitened, self._base(), count, seed, report)
+        found = anneal(whitened, self._base(), count, seed, most, report)
         points = centre + found.points @ factor.T
         return replace(found, points=points)
 

@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Callable
 from functools import cached_property
+from typing import Protocol
 
 import torch
 
@@ -19,6 +20,18 @@ from autoguide_core.engine.tracing.trace import Function, retrace, touched, trac
 Density = Callable[..., torch.Tensor]
 Inputs = tuple[torch.Tensor, ...]
 ValueAndGradient = Callable[[Inputs], tuple[torch.Tensor, torch.Tensor]]
+
+
+class Evaluator(Protocol):
+    """What evaluates a log density."""
+
+    def value_and_grad(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log densities (S,) and gradients (S, D) at points (S, D)."""
+        ...
+
+    def hessian(self, point: torch.Tensor) -> torch.Tensor:
+        """The matrix of second derivatives (D, D) at one point (D,)."""
+        ...
 
 
 class Gradients:
@@ -140,12 +153,24 @@ class Gradients:
         return bool(error <= 1e-3 * (hessian.abs() @ step).norm() + 1e-8 * slopes.norm())
 
     def _hessian_by_differences(self, point: torch.Tensor) -> torch.Tensor:
-        """Central differences of gradients, with steps of the cube root of the precision."""
-        steps = 6e-6 * point.abs().clamp(min=1.0)
-        shifts = torch.diag(steps)
-        _, gradients = self.value_and_grad(torch.cat([point + shifts, point - shifts]))
-        ahead, behind = gradients.split(len(point))
-        return (ahead - behind) / (2.0 * steps[:, None])
+        return hessian_by_differences(self, point)
+
+
+def hessian_by_differences(evaluator: Evaluator, point: torch.Tensor) -> torch.Tensor:
+    """Central differences of gradients, with steps of the cube root of the precision.
+
+    Args:
+        evaluator: What gives the gradients.
+        point: Where, shape (D,).
+
+    Returns:
+        Shape (D, D), symmetric but for rounding.
+    """
+    steps = 6e-6 * point.abs().clamp(min=1.0)
+    shifts = torch.diag(steps)
+    _, gradients = evaluator.value_and_grad(torch.cat([point + shifts, point - shifts]))
+    ahead, behind = gradients.split(len(point))
+    return (ahead - behind) / (2.0 * steps[:, None])
 
 
 def _with_gradient(density: Density) -> ValueAndGradient:

@@ -10,6 +10,7 @@ from autoguide_core.engine.curvature.mode import climb
 
 _ROUNDS = 6
 _FIRST_CLIMB, _CLIMB = 50, 300
+_MOST_EXACT, _STEP = 250, 1e-4
 _SETTLED = 0.05
 """Standard numbers of the latents at the mode below which another round would change little."""
 
@@ -41,7 +42,7 @@ def learn_knowledge(density: LogDensity, gradients: Gradients, start: torch.Tens
     for turn in range(_ROUNDS):
         rest.known = (point, knowledge)
         (slope,) = rest.value_and_grad(still[None])[1]
-        precision = -torch.diagonal(rest.hessian(still))
+        precision = -_diagonal(rest, density)
         precision = torch.where(movable, precision.clamp(min=0.0), 0.0)
         pull = torch.where(movable, slope + precision * density.to_centred(point, knowledge), 0.0)
         new = torch.stack([precision, pull])
@@ -54,3 +55,24 @@ def learn_knowledge(density: LogDensity, gradients: Gradients, start: torch.Tens
         if turn and float(point[movable].abs().max()) < _SETTLED:
             break
     return point
+
+
+def _diagonal(rest: Gradients, density: LogDensity) -> torch.Tensor:
+    """Second derivatives in each coordinate alone, (D,).
+
+    In many dimensions sums along the rows of each site's block take their place, which are the
+    same where the rest of the model sees the site's entries one by one.
+    """
+    still = torch.zeros(density.dim, dtype=torch.float64)
+    if density.dim <= _MOST_EXACT:
+        return torch.diagonal(rest.hessian(still))
+    diagonal, at = still.clone(), 0
+    for shape in density.layout.values():
+        site = slice(at, at + shape.numel())
+        at += shape.numel()
+        if bool(density.noncentrable[site].any()):
+            step = torch.zeros_like(still)
+            step[site] = _STEP
+            _, slopes = rest.value_and_grad(torch.stack([step, -step]))
+            diagonal[site] = (slopes[0] - slopes[1])[site] / (2.0 * _STEP)
+    return diagonal

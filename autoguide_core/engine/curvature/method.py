@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from autoguide_core.engine.convergence import Verdict, judge
@@ -17,12 +18,15 @@ from autoguide_core.engine.curvature.gaussian import PARTICLES, GaussianFits
 from autoguide_core.engine.curvature.gradients import Gradients
 from autoguide_core.engine.curvature.search import Search, search_modes
 from autoguide_core.engine.curvature.whitening import Whitening, by_curvature, by_scale
+from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.progress import Reporter
 from autoguide_core.engine.result import Run
 from autoguide_core.engine.settings import FitSettings
 from autoguide_core.engine.structure import Model
 
-MAX_DIM = 250
+MAX_DIM = 1000
+_MOST_FITTED = 250
+"""Latent dimensions up to which steps are taken; beyond, the Gaussian is that of the curvature."""
 _MEAN_FIELD_STEPS = 1000
 _MEAN_FIELD_SCALE = 0.1
 _TRIAL_BATCHES = 16
@@ -69,14 +73,14 @@ def run_curvature(
     """
     search = search_modes(model, guide, args, kwargs, settings.seed, report)
     dim = len(search.start)
+    if dim > _MOST_FITTED:
+        return _by_curvature_alone(search, guide)
     with closing(GaussianFits(search.gradients, dim, settings, repeatable=repeatable)) as fits:
         start = _choose_start(search, fits, settings, report)
         most = next((steps for gap, steps in _STEPS_BY_GAP if start.gap < gap), settings.steps)
         settings = replace(settings, steps=min(settings.steps, most))
         gaussian = fits.fit(start.whitening, settings, report.phase("variational"))
-    write_gaussian(guide, gaussian.loc, gaussian.factor)
-    if search.knowledge is not None:
-        guide.knowledge.copy_(search.knowledge)
+    _fold(guide, search, gaussian.loc, gaussian.factor)
     negligible = _STEPS_BY_GAP[0][0]
     if start.gap < negligible:
         verdict = Verdict(
@@ -98,6 +102,33 @@ def run_curvature(
         engine_reason="; ".join(fits.obstacles),
         gaussian=FittedGaussian(search, gaussian.loc, gaussian.factor),
     )
+
+
+def _by_curvature_alone(search: Search, guide: Any) -> Run:
+    """The Gaussian at the mode, where steps of a full covariance would take too long."""
+    mode = search.mode
+    if mode is None:
+        raise FitError("the log density is not a finite number at any starting point")
+    whitening = by_curvature(mode.point, mode.hessian)
+    _fold(guide, search, mode.point, whitening.matrix)
+    sentence = f"the mode and its curvature, without further steps in {len(mode.point)} dimensions"
+    verdict = Verdict(True, f"converged: {sentence}")
+    if mode.fault is not None:
+        verdict = Verdict(False, f"not converged: {mode.fault}")
+    return Run(
+        np.array([_try_out(search.gradients, whitening).elbo]),
+        verdict,
+        "curvature",
+        tuple(filter(None, [search.gradients.note])),
+        gaussian=FittedGaussian(search, mode.point, whitening.matrix),
+    )
+
+
+def _fold(guide: Any, search: Search, loc: torch.Tensor, factor: torch.Tensor) -> None:
+    """Give the guide the Gaussian, and what the data tell of its non-centred latents."""
+    write_gaussian(guide, loc, factor)
+    if search.knowledge is not None:
+        guide.knowledge.copy_(search.knowledge)
 
 
 @dataclass(frozen=True)

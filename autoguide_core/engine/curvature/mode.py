@@ -12,7 +12,7 @@ import numpy.typing as npt
 import scipy.optimize
 import torch
 
-from autoguide_core.engine.curvature.gradients import Gradients
+from autoguide_core.engine.curvature.gradients import Evaluator
 from autoguide_core.engine.curvature.whitening import by_curvature
 
 _HOPELESS = 1e30
@@ -21,7 +21,7 @@ _NEGLIGIBLE = 6.0
 """How many nats less of mass than the greatest make a mode that does not count."""
 _SAME = 0.05
 _LOG_TWO_PI = math.log(2.0 * math.pi)
-_MOST_STEPS = 2000
+_MOST_STEPS, _MOST_NEWTON_STEPS = 2000, 100
 _SMALL_SLOPE = 1e-6
 _SMALL_DECREMENT = 1e-3
 _FLAT = 1e-9
@@ -59,7 +59,7 @@ class Mode:
 
 
 def find_modes(
-    gradients: Gradients,
+    gradients: Evaluator,
     starts: Sequence[torch.Tensor],
     report: Callable[[int, int, float], None],
 ) -> list[Mode]:
@@ -77,31 +77,29 @@ def find_modes(
         The highest point found, then, in order of the mass that their curvature promises, other
         modes with more than a few thousandths of all. None if the density is finite at no start.
     """
-    found: list[tuple[float, Vector]] = []
+    rough: list[tuple[float, Vector]] = []
     for index, start in enumerate(starts):
-        reached = _climb_once(gradients, start)
+        reached = _rough_climb(gradients, start.numpy().copy(), _MOST_STEPS)
         if reached is not None:
-            found.append(reached)
-        best = min((value for value, _ in found), default=math.nan)
+            rough.append(reached)
+        best = min((value for value, _ in rough), default=math.nan)
         report(index + 1, len(starts), -best)
     modes: list[Mode] = []
-    for value, at in sorted(found, key=lambda one: one[0]):
-        if modes and -value < modes[0].log_density - _HOPELESSLY_BELOW:
-            break
-        point = torch.from_numpy(at)
-        if any(mode.holds(point) for mode in modes):
+    for value, at in sorted(rough, key=lambda one: one[0]):
+        known = any(mode.holds(torch.from_numpy(at)) for mode in modes)
+        if known or (modes and -value < modes[0].log_density - _HOPELESSLY_BELOW):
             continue
-        hessian = torch.from_numpy(_curvature(gradients, at))
-        fault = _fault(_slope(gradients, at), hessian.numpy())
-        if not modes or (fault is None and modes[0].fault is None):
-            modes.append(Mode(point, -value, hessian, fault))
-    if len(modes) < 2:
-        return modes
-    most = max(mode.log_mass for mode in modes)
-    return [modes[0], *(m for m in modes[1:] if m.log_mass > most - _NEGLIGIBLE)]
+        mode = _polished(gradients, value, at)
+        if any(other.holds(mode.point) for other in modes):
+            continue
+        if not modes or (mode.fault is None and modes[0].fault is None):
+            modes.append(mode)
+    modes.sort(key=lambda mode: -mode.log_density)
+    most = max((mode.log_mass for mode in modes), default=0.0)
+    return [*modes[:1], *(m for m in modes[1:] if m.log_mass > most - _NEGLIGIBLE)]
 
 
-def climb(gradients: Gradients, start: torch.Tensor, most: int) -> torch.Tensor:
+def climb(gradients: Evaluator, start: torch.Tensor, most: int) -> torch.Tensor:
     """Climb the log density by at most so many steps of L-BFGS.
 
     Args:
@@ -116,7 +114,7 @@ def climb(gradients: Gradients, start: torch.Tensor, most: int) -> torch.Tensor:
     return start if rough is None else torch.from_numpy(rough[1])
 
 
-def _rough_climb(gradients: Gradients, start: Vector, most: int) -> tuple[float, Vector] | None:
+def _rough_climb(gradients: Evaluator, start: Vector, most: int) -> tuple[float, Vector] | None:
     if _descend(gradients, start)[0] >= _HOPELESS:
         return None
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -131,14 +129,11 @@ def _rough_climb(gradients: Gradients, start: Vector, most: int) -> tuple[float,
     return float(rough.fun), rough.x
 
 
-def _climb_once(gradients: Gradients, start: torch.Tensor) -> tuple[float, Vector] | None:
-    """One start's way up: L-BFGS, then Newton in coordinates whitened where L-BFGS ended."""
-    rough = _rough_climb(gradients, start.numpy().copy(), _MOST_STEPS)
-    if rough is None:
-        return None
-    value, at = rough
-    hessian = torch.from_numpy(_curvature(gradients, at))
-    axes = by_curvature(torch.from_numpy(at), hessian).matrix.numpy()
+def _polished(gradients: Evaluator, value: float, at: Vector) -> Mode:
+    """The mode near a point: Newton's method in coordinates whitened there."""
+    axes = by_curvature(
+        torch.from_numpy(at), torch.from_numpy(_curvature(gradients, at))
+    ).matrix.numpy()
 
     def whitened(u: Vector) -> tuple[float, Vector]:
         value, slope = _descend(gradients, at + axes @ u)
@@ -153,16 +148,18 @@ def _climb_once(gradients: Gradients, start: torch.Tensor) -> tuple[float, Vecto
                 jac=True,
                 hess=lambda u: axes.T @ _curvature(gradients, at + axes @ u) @ axes,
                 method="trust-exact",
-                options={"maxiter": 100, "gtol": _SMALL_SLOPE},
+                options={"maxiter": _MOST_NEWTON_STEPS, "gtol": _SMALL_SLOPE},
             )
+        if fine.fun <= value:
+            value, at = float(fine.fun), at + axes @ fine.x
     except (ValueError, np.linalg.LinAlgError):
-        return value, at
-    if fine.fun > value:
-        return value, at
-    return float(fine.fun), at + axes @ fine.x
+        pass  # the point is as good as it was
+    hessian = _curvature(gradients, at)
+    fault = _fault(_descend(gradients, at)[1], hessian)
+    return Mode(torch.from_numpy(at), -value, torch.from_numpy(hessian), fault)
 
 
-def _descend(gradients: Gradients, z: Vector) -> tuple[float, Vector]:
+def _descend(gradients: Evaluator, z: Vector) -> tuple[float, Vector]:
     """The negative log density and its gradient; a great number where it is not finite."""
     values, slopes = gradients.value_and_grad(torch.from_numpy(z)[None])
     value, slope = float(values[0]), slopes[0].numpy()
@@ -171,11 +168,7 @@ def _descend(gradients: Gradients, z: Vector) -> tuple[float, Vector]:
     return -value, -slope
 
 
-def _slope(gradients: Gradients, z: Vector) -> Vector:
-    return _descend(gradients, z)[1]
-
-
-def _curvature(gradients: Gradients, z: Vector) -> Vector:
+def _curvature(gradients: Evaluator, z: Vector) -> Vector:
     matrix = -gradients.hessian(torch.from_numpy(z)).numpy()
     return np.where(np.isfinite(matrix), matrix, 0.0)
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 
+from autoguide_core.engine.curvature.compiled import CompiledGradients
 from autoguide_core.engine.curvature.density import LogDensity
 from autoguide_core.engine.curvature.folding import flat_layout
-from autoguide_core.engine.curvature.gradients import Gradients
+from autoguide_core.engine.curvature.gradients import Evaluator, Gradients
 from autoguide_core.engine.curvature.knowledge import learn_knowledge
 from autoguide_core.engine.curvature.mode import Mode, find_modes
 from autoguide_core.engine.progress import Reporter
@@ -18,6 +19,8 @@ from autoguide_core.engine.structure import Model
 
 STARTS = 4
 _START_RADIUS = 2.0
+_FEW, _POINTS_PER_CALL = 100, 64
+"""Latent dimensions up to which a search is over before its density would be compiled."""
 
 
 @dataclass(frozen=True)
@@ -82,5 +85,8 @@ def search_modes(
     for _ in range(STARTS - 1):
         unit = torch.rand(density.dim, generator=generator, dtype=start.dtype, device=start.device)
         starts.append(_START_RADIUS * (2.0 * unit - 1.0))
-    modes = find_modes(gradients, starts, report.phase("mode"))
+    evaluator: Evaluator = gradients
+    if density.dim > _FEW:
+        evaluator = CompiledGradients(gradients, density.dim, _POINTS_PER_CALL)
+    modes = find_modes(evaluator, starts, report.phase("mode"))
     return Search(density, gradients, start, tuple(modes))

@@ -8,6 +8,7 @@ were made, not of the equation, so it belongs to the values to the last digit.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ LANES = 16
 class CompiledSteps:
     """Steps of one method for one equation, for values of certain shapes.
 
-    Its memory is its own, and used by one thread at a time.
+    Its memory is its own, so threads take turns.
 
     Args:
         steps: What is compiled.
@@ -42,6 +43,7 @@ class CompiledSteps:
         self, steps: Steps, state: Tensor, arguments: Sequence[Tensor], shared: Sequence[bool]
     ) -> None:
         self._shared = list(shared)
+        self._turn = Lock()
         self._there = [_for_lanes(state), *self._lanes(arguments)]
         self._slopes = [_for_lanes(state), *self._own(self._there[1:])]
         self._arguments = self._lanes(arguments)
@@ -72,8 +74,9 @@ class CompiledSteps:
         """The state after each step, (G, B, *event)."""
         solution = state.new_empty(len(starts), *state.shape)
         for part in _turns(len(state)):
-            self._fill(self._there, [state, *arguments], [False, *self._shared], part)
-            states = self._run(0, self._there, [starts[:, part], widths[:, part]])
+            with self._turn:
+                self._fill(self._there, [state, *arguments], [False, *self._shared], part)
+                states = self._run(0, self._there, [starts[:, part], widths[:, part]])
             lanes = states.reshape(len(starts), LANES, *state.shape[1:])
             solution[:, part] = lanes[:, : len(state[part])]
         return solution
@@ -97,13 +100,14 @@ class CompiledSteps:
         """
         found = [torch.empty_like(v) for v in (before[0], *self._own(arguments))]
         for part in _turns(before.shape[1]):
-            self._fill(self._arguments, arguments, self._shared, part)
-            for sums in self._slopes:
-                sums.zero_()
             backwards = [v[:, part].flip(0) for v in (starts, widths, before, slopes)]
-            self._run(1, self._back, backwards)
-            for target, sums in zip(found, self._slopes, strict=True):
-                target[part] = sums[: len(target[part])]
+            with self._turn:
+                self._fill(self._arguments, arguments, self._shared, part)
+                for sums in self._slopes:
+                    sums.zero_()
+                self._run(1, self._back, backwards)
+                for target, sums in zip(found, self._slopes, strict=True):
+                    target[part] = sums[: len(target[part])]
         return found
 
     def _run(self, which: int, tensors: Sequence[Tensor], by_step: Sequence[Tensor]) -> Tensor:

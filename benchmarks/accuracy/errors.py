@@ -56,7 +56,7 @@ def compare(found: Mapping[str, Moments], reference: Mapping[str, Moments]) -> E
     """
     if not reference:
         return None
-    shifts, nets, ratios = {}, [0.0], [1.0]
+    shifts, nets, ratios = {}, [], []
     for name, told in reference.items():
         if name not in found:
             continue
@@ -65,15 +65,15 @@ def compare(found: Mapping[str, Moments], reference: Mapping[str, Moments]) -> E
             mine, truth = mine.on_log_scale, truth.on_log_scale
         scale = truth.sd or 1.0
         shifts[name] = abs(mine.mean - truth.mean) / scale
-        nets.append(max(0.0, abs(mine.mean - truth.mean) - _STANDARD_ERRORS * truth.mcse) / scale)
+        nets.append(max(0.0, shifts[name] - _STANDARD_ERRORS * truth.mcse / scale))
         ratios.append(mine.sd / scale)
     where = max(shifts, key=lambda name: shifts[name], default="")
     return Errors(
         compared=len(shifts),
         shift=shifts.get(where, float("inf")),
         where=where,
-        net=max(nets),
-        least=min(ratios),
-        most=max(ratios),
+        net=max(nets, default=float("inf")),
+        least=min(ratios, default=0.0),
+        most=max(ratios, default=float("inf")),
         missing=tuple(name for name in reference if name not in found),
     )

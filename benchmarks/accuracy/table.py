@@ -97,17 +97,17 @@ def summary(rows: Sequence[Runs], peers: Peers) -> list[str]:
         for run in row.runs
         if run.errors is not None and not run.errors.close and run.verdict == "clean"
     ]
-    slowest = sorted(rows, key=lambda row: row.cold if row.runs else 0.0, reverse=True)[:3]
+    timed = [row for row in rows if row.runs]
+    slowest = sorted(timed, key=lambda row: row.cold, reverse=True)[:3]
     found = [
         f"within 0.1 sd and 0.9–1.1 with every seed: {len(close)} of {len(judged)}",
         f"within 0.05 sd and 0.95–1.05 with every seed: {len(tight)} of {len(judged)}",
         "misses: " + (", ".join(row.posterior for row in misses) or "none"),
         "clean verdicts on a miss: " + (", ".join(silent) or "none"),
-        "slowest: " + ", ".join(f"{row.posterior} {row.cold:.1f} s" for row in slowest),
+        "slowest: " + (", ".join(f"{row.posterior} {row.cold:.1f} s" for row in slowest) or "—"),
     ]
     found += [f"{row.posterior} failed: {row.failure}" for row in rows if row.failure]
     for guide, errors in peers.items():
-        shown = [errors[row.posterior] for row in judged if row.posterior in errors]
-        good = sum(one.close for one in shown)
-        found.append(f"{guide}, within 0.1 sd and 0.9–1.1: {good} of {len(shown)}")
+        good = sum(one.close for one in errors.values())
+        found.append(f"{guide}, within 0.1 sd and 0.9–1.1: {good} of {len(errors)}")
     return found

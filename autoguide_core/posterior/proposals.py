@@ -20,11 +20,11 @@ from autoguide_core.posterior.draws import draw_posterior
 from autoguide_core.posterior.replay import replay_model
 from autoguide_core.posterior.vectorised import in_chunks
 
-_NUMBERS = 1.2e11
+_NUMBERS = 2e11
 """Numbers that the gradients of an annealing may touch in all: some seconds' work."""
 _GRADIENTS_PER_DRAW = 60
 """What annealing from a good guide takes; from a bad one it may take some times as many."""
-_PATIENCE = 3
+_PATIENCE = 4
 _FEWEST = 500
 
 
@@ -133,7 +133,7 @@ class GaussianProposals:
     @property
     def affordable(self) -> int:
         """How many draws annealing has time for; 0 where they would be too few."""
-        most = self._affordable_gradients // _GRADIENTS_PER_DRAW
+        most = self._affordable_gradients // (2 * _GRADIENTS_PER_DRAW)
         return most if most >= _FEWEST else 0
 
     @property
@@ -148,7 +148,7 @@ class GaussianProposals:
     def anneal(self, count: int, report: Any) -> Annealed:
         """Draws of the posterior, annealed."""
         with suitable_threads(self._args, self._kwargs):
-            most = _PATIENCE * max(self._affordable_gradients, _GRADIENTS_PER_DRAW * count)
+            most = min(self._affordable_gradients, _PATIENCE * _GRADIENTS_PER_DRAW * count)
             return self._gaussian.anneal(count, self._seed, most, report)
 
     def take(self, index: torch.Tensor) -> Kept:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from compiler.cli.guard import OK, Guarded
+from compiler.cli.guard import DOUBTFUL, OK, Guarded
 from compiler.cli.options import allow_callables, correction, data_options, mapping_of, silence
 from compiler.cli.report import show
 from compiler.cli.specs import compilation
@@ -76,6 +76,17 @@ from compiler.tables.optimizers import SETTINGS
 @click.option("--out", metavar="DIR", help="Folder of the results; SPEC's name + -fit by default.")
 @correction
 @click.option(
+    "--write-guide",
+    is_flag=True,
+    help="Print what was chosen for the fit as guide and fit blocks, to paste into the spec; they "
+    "are in the folder, too (chosen.ppl).",
+)
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="End with exit code 3 if the posterior is not reliable, or if that is not known.",
+)
+@click.option(
     "--report",
     is_flag=True,
     help="Write report.html, too: verdict, tables, figures, model graph and code in one page.",
@@ -114,6 +125,8 @@ def command(
     out: str | None,
     report: bool,
     correction: str | None,
+    write_guide: bool,
+    strict: bool,
     log_likelihood: bool,
     allow_callables: bool,
     form: str,
@@ -170,4 +183,6 @@ def command(
         )
     elif not quiet:
         show_fit(fit, folder=folder)
-    return OK
+    if write_guide and form != "json":
+        click.echo(fit.guide_block(), nl=False)
+    return DOUBTFUL if strict and not fit.reliable else OK

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,7 @@ import xarray as xr
 
 from compiler.ir import Program
 from compiler.run.axes import posterior_variables
-from compiler.run.summary import entry_labels
+from compiler.run.summary import entry_labels, flat_draws
 
 Array = npt.NDArray[np.float64]
 
@@ -115,13 +114,6 @@ def site_draws(program: Program, posterior: xr.Dataset) -> tuple[SiteDraws, ...]
         for variable in posterior_variables(program)
         if variable.name in posterior and posterior[variable.name].size
     )
-
-
-def flat_draws(array: xr.DataArray) -> Array:
-    """Return the draws of a variable with dims (chain, draw, …) as (S, N)."""
-    values: npt.NDArray[Any] = array.to_numpy()
-    flat: Array = values.reshape(values.shape[0] * values.shape[1], -1).astype(float)
-    return flat
 
 
 def by_importance(sites: Sequence[SiteDraws]) -> list[SiteDraws]:

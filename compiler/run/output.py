@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from compiler.run.result import Fit
 
 SPEC_FILE = "spec.ppl"
+CHOSEN_FILE = "chosen.ppl"
 MODULE_FILE = "module.py"
 PROGRAM_FILE = "ir.json"
 SETTINGS_FILE = "settings.json"
@@ -159,6 +160,7 @@ def write_fit(fit: Fit, folder: Path, *, report: bool = False) -> None:
     (folder / MODULE_FILE).write_text(fit.source, encoding="utf-8")
     if fit.spec_text is not None:
         (folder / SPEC_FILE).write_text(fit.spec_text, encoding="utf-8")
+    (folder / CHOSEN_FILE).write_text(fit.guide_block(), encoding="utf-8")
     (folder / PROGRAM_FILE).write_text(
         fit.program.model_dump_json(indent=2) + "\n", encoding="utf-8"
     )
@@ -180,6 +182,7 @@ def summary_record(fit: Fit) -> dict[str, Any]:
         "khat": fit.khat if fit.khat is not None and abs(fit.khat) != float("inf") else None,
         "trusted": fit.posterior.trusted,
         "khat_meaning": fit.posterior.trust,
+        "reliable": fit.reliable,
         "correction": fit.posterior.correction,
         "effective_draws": fit.posterior.ess,
         "site_khat": fit.posterior.site_khat,

@@ -29,6 +29,7 @@ class Posterior:
         trusted: Whether the draws may be relied on; None where that is not known.
         trust: What that comes from, in one sentence.
         correction: What was done with the guide's draws: annealing, weights or none.
+        guide: The guide, in the spec's terms.
         ess: To how many independent draws they come; None where that is not known.
         site_khat: By site the shape of the heaviest tail of its draws.
     """
@@ -40,6 +41,7 @@ class Posterior:
     trusted: bool | None
     trust: str
     correction: str
+    guide: Guide
     ess: float | None = None
     site_khat: Mapping[str, float] = field(default_factory=dict)
 
@@ -99,6 +101,7 @@ def sample_posterior(
             None,
             f"k-hat is not known: {unknown}",
             "none",
+            guide,
         )
     return Posterior(
         draws=found.sites,
@@ -108,6 +111,7 @@ def sample_posterior(
         trusted=None if found.level is None else found.level != "not reliable",
         trust=found.verdict,
         correction=found.correction,
+        guide=guide,
         ess=found.ess,
         site_khat=found.site_khat,
     )

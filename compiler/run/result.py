@@ -14,8 +14,10 @@ import pandas as pd
 from autoguide_core import FitResult
 from compiler.binding import BoundData
 from compiler.diagnostics import Diagnostics
-from compiler.ir import Program
+from compiler.ir import Guide, Program
 from compiler.run.axes import posterior_variables
+from compiler.run.checking import predictive_frame
+from compiler.run.chosen import chosen_blocks
 from compiler.run.posterior import Posterior
 from compiler.run.summary import discrete_frame, scalars_first, summary_frame
 
@@ -73,9 +75,38 @@ class Fit:
         return self.engine.converged
 
     @property
+    def reliable(self) -> bool | None:
+        """Whether the summary can be believed; None where that is not known.
+
+        Draws that were corrected can be, whether or not the guide has quite settled.
+        """
+        if self.trusted is None or self.posterior.correction != "none":
+            return self.trusted
+        return self.trusted and self.converged
+
+    @property
     def verdict(self) -> tuple[str, ...]:
-        """Whether the fit converged and how good the guide is, a sentence each."""
-        return (self.engine.verdict, self.posterior.trust)
+        """How far the draws can be trusted, and whether the guide settled, a sentence each."""
+        return (self.posterior.trust, self.engine.verdict)
+
+    def predictive_checks(self) -> pd.DataFrame:
+        """Compare the data with data drawn from the fitted model.
+
+        Returns:
+            A row for each observed site and statistic, such as `sd(y)`, with its p-value: near 0
+            or 1 the model does not make data like these.
+        """
+        groups = {name: self.idata[name] for name in self.idata.groups()}
+        return predictive_frame(self.program, groups)
+
+    def guide_block(self) -> str:
+        """Return what was chosen for this fit, as blocks to paste into the spec."""
+        return chosen_blocks(self.program, self.guide, self.record["settings"], self.posterior)
+
+    @property
+    def guide(self) -> Guide:
+        """The guide that was fitted, in the spec's terms."""
+        return self.posterior.guide
 
     @property
     def stepped_by(self) -> str:

@@ -10,12 +10,14 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
+from compiler.run.checking import ODD
 from compiler.run.result import Fit
 from compiler.run.summary import discrete_frame, summary_frame
 
 MOST_ENTRIES = 12
 """How many entries of one site are shown."""
 
+_MOST_ODD = 4
 _GAP = 3  # the box's blanks and line between two columns
 _LEAST_LABEL = 8
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
@@ -45,8 +47,9 @@ def show_fit(fit: Fit, console: Console | None = None, folder: Path | None = Non
 def verdict_lines(fit: Fit) -> list[tuple[str, bool | None]]:
     """Return the sentences of the verdict, each with whether it is a good one; None: unknown."""
     return [
-        (fit.engine.verdict, fit.converged),
         (fit.posterior.trust, fit.posterior.trusted),
+        (fit.engine.verdict, fit.converged or (None if fit.reliable else False)),
+        *_predictive_lines(fit),
     ]
 
 
@@ -54,6 +57,19 @@ def marked(text: str, good: bool | None) -> Text:
     """Return a sentence behind the mark of a good or a bad one; None: unknown."""
     mark, style = _MARKS[good]
     return Text(f"{mark} ", style=style) + Text(text)
+
+
+def _predictive_lines(fit: Fit) -> list[tuple[str, bool | None]]:
+    """Return what the data drawn from the model look like beside the data, in a sentence."""
+    p = fit.predictive_checks()["p"]
+    if p.empty:
+        return []
+    odd = p[(p < ODD) | (p > 1.0 - ODD)]
+    if odd.empty:
+        return [("data drawn from the model look like the data, in mean, sd, min and max", True)]
+    told = ", ".join(f"{name} (p {value:.3f})" for name, value in odd.head(_MOST_ODD).items())
+    more = f" and {len(odd) - _MOST_ODD} more" if len(odd) > _MOST_ODD else ""
+    return [(f"data drawn from the model differ from the data in {told}{more}", None)]
 
 
 def _table(fit: Fit, room: int) -> Table:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
@@ -88,3 +89,9 @@ def _rows(array: xr.DataArray) -> Iterator[tuple[str, float, float, float, float
         numbers = (means[i], deviations[i], low[i], middle[i], high[i])
         mean, sd, *quantiles = (float(number) for number in numbers)
         yield label, mean, sd, quantiles[0], quantiles[1], quantiles[2]
+
+
+def flat_draws(array: xr.DataArray) -> npt.NDArray[np.float64]:
+    """Return the draws of a variable with dims (chain, draw, …) as (S, N)."""
+    values = np.asarray(array.to_numpy(), dtype=np.float64)
+    return values.reshape(values.shape[0] * values.shape[1], -1)

@@ -67,7 +67,7 @@ class CompiledGradients:
             return self._gradients.value_and_grad(points)
         values, slopes = points.new_empty(len(points)), torch.empty_like(points)
         jobs = list(zip(*(t.split(self._count) for t in (points, values, slopes)), strict=True))
-        if len(jobs) < 2 * _MOST_WORKERS:
+        if len(jobs) < 2 * _MOST_WORKERS or not self._workers[0].is_free_of_python:
             self._workers[0].evaluate(jobs)
         else:
             workers = self._all_workers
@@ -126,6 +126,11 @@ class _Worker:
         self._state, self._row = _state(dim, count), torch.zeros(1, 1, dtype=torch.float64)
         pending = start_native(graph, self._state, (), self._row[0], "density")
         self._runner: NativeRunner = pending.runner()
+
+    @property
+    def is_free_of_python(self) -> bool:
+        """Whether it never waits for the interpreter, which threads share."""
+        return not self._runner.calls_python
 
     def evaluate(self, jobs: list[Job]) -> None:
         """Evaluate at the points of each job; NaN where a point cannot be evaluated."""

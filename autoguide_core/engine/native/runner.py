@@ -34,6 +34,9 @@ class NativeRunner:
         foreign: The operations that torch runs.
         state: The state that steps will change, in the order of the program's state storages;
             its tensors are written in place and must stay where they are.
+
+    Attributes:
+        calls_python: Whether a step waits for operations that torch runs.
     """
 
     name = "native"
@@ -56,6 +59,7 @@ class NativeRunner:
         self._scratch = torch.zeros(max(memory.bytes, 1), dtype=torch.uint8)
         self._places = self._tensors_of(program, memory)
         self._failure: BaseException | None = None
+        self.calls_python = bool(foreign)
         calls = [self._bound(call) for call in foreign]
         self._foreign = _FOREIGN(lambda index: self._call(calls[index]))
 

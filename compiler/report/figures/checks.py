@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from compiler.report.figures.density import density, usual_range
 from compiler.report.figures.palette import Colour
-from compiler.report.predictive import Array, Check
+from compiler.run.checking import Array, Check
 
 _FEW_VALUES = 12
 _FEW_NUMBERS = 24

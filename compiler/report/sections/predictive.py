@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
-import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from compiler.report.blocks import Block, Gallery, Paragraph, Picture, Table
@@ -13,23 +13,15 @@ from compiler.report.content import Content
 from compiler.report.figures import picture
 from compiler.report.figures.checks import KINDS
 from compiler.report.numbers import counted, number
-from compiler.report.predictive import Array, Check, checks
+from compiler.run.checking import ODD, Check, checks, predictive_frame
 
 _MOST_SITES = 8
 _WIDTH, _HEIGHT = 340, 200
-_ODD = 0.025
-
-_STATISTICS: dict[str, Callable[[Array], Array]] = {
-    "mean": lambda values: values.mean(axis=-1),
-    "sd": lambda values: values.std(axis=-1),
-    "min": lambda values: values.min(axis=-1),
-    "max": lambda values: values.max(axis=-1),
-}
 
 
 def predictive(content: Content) -> Sequence[Block]:
     """Return a picture for each observed site, and the p-values of a few statistics."""
-    shown = list(islice(checks(content), _MOST_SITES + 1))
+    shown = list(islice(checks(content.program, content.groups), _MOST_SITES + 1))
     if not shown:
         if any(site.observed for site in content.program.sites()):
             return [Paragraph("The data were not replicated, so there is no check.")]
@@ -41,7 +33,8 @@ def predictive(content: Content) -> Sequence[Block]:
         shown = shown[:_MOST_SITES]
         blocks.append(Paragraph(f"The first {_MOST_SITES} observed sites.", quiet=True))
     blocks.append(Gallery([_drawn(check) for check in shown], "wide"))
-    rows = [row for check in shown for row in _rows(check)]
+    frame = predictive_frame(content.program, content.groups)
+    rows = [_row(str(label), values) for label, values in frame.iterrows()]
     head = ("", "p", "data", "replicates", "5 %", "95 %")
     blocks.append(Table(head, rows, "Statistics of the data and of their replicates"))
     if any(row[1].endswith("!") for row in rows):
@@ -70,16 +63,7 @@ def _drawn(check: Check) -> Picture:
     )  # fmt: skip
 
 
-def _rows(check: Check) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for name, statistic in _STATISTICS.items():
-        if len(check.observed) < 2 and name != "mean":
-            continue
-        observed, replicated = float(statistic(check.observed)), statistic(check.replicates)
-        near = np.isclose(replicated, observed, rtol=1e-12, atol=0.0)
-        p = float(((replicated > observed) & ~near).mean() + near.mean() / 2)
-        low, middle, high = (float(q) for q in np.quantile(replicated, [0.05, 0.5, 0.95]))
-        mark = " !" if min(p, 1 - p) < _ODD else ""
-        cells = (number(observed), number(middle), number(low), number(high))
-        rows.append((f"{name}({check.name})", f"{p:.3f}{mark}", *cells))
-    return rows
+def _row(label: str, values: pd.Series) -> tuple[str, ...]:
+    p, *others = (float(value) for value in values)
+    mark = " !" if min(p, 1.0 - p) < ODD else ""
+    return (label, f"{p:.3f}{mark}", *map(number, others))

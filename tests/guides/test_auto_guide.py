@@ -34,14 +34,14 @@ def test_discrete_latents_are_enumerated() -> None:
 def test_the_joint_family_follows_the_dimension() -> None:
     spec = program(CROSSED)
     assert families(auto_guide(spec, {"row": 10, "col": 10}))[0][0] == "AutoMultivariateNormal"
-    large = auto_guide(spec, {"row": 30, "col": 30})
+    large = auto_guide(spec, {"row": 40, "col": 40})
     assert families(large)[0][0] == "AutoLowRankMultivariateNormal"
-    assert large.reason == "990 dimensions: a low-rank covariance"
+    assert large.reason == "1,720 dimensions: a low-rank covariance"
     assert families(auto_guide(spec, {"row": 200, "col": 200}))[0][0] == "AutoNormal"
 
 
 def test_literal_sizes_count_without_data() -> None:
-    large = LINEAR.replace("mu    ~", "beta[500] ~ Normal(0, 1)\n  mu    ~").replace(
+    large = LINEAR.replace("mu    ~", "beta[1500] ~ Normal(0, 1)\n  mu    ~").replace(
         "Normal(mu, sigma)", "Normal(mu + sum(beta), sigma)"
     )
     assert families(program(large).guides[0])[0][0] == "AutoLowRankMultivariateNormal"

@@ -7,6 +7,7 @@ values.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
 from collections.abc import Callable
@@ -127,19 +128,28 @@ class Gradients:
         return torch.stack([value for value, _ in pairs]), torch.stack([g for _, g in pairs])
 
     def _make_hessian(self, point: torch.Tensor) -> Function:
-        """The forward derivative of the gradient's graph, where each operation has a true one."""
+        """The derivative of the gradient's graph, where each operation has a true one."""
         if self._graph is not None:
-            graph = self._graph
-            # Called some ten times only, so that it would not pay to trace it.
-            exact = _quiet(torch.func.jacfwd(lambda at: graph((at, *self.known))[1]))
-            try:
-                if self._agrees(exact(point), point):
-                    return exact
-                reason = "they disagree with the gradients"
-            except Exception as error:  # as in the constructor
-                reason = _short(error)
-            self.note = f"second derivatives are taken by differences ({reason})"
+            # An operation without a second derivative fails in its own way, or says nothing.
+            with contextlib.suppress(Exception):
+                if self._agrees(self._exact_hessian(point), point):
+                    return self._exact_hessian
         return self._hessian_by_differences
+
+    def _exact_hessian(self, point: torch.Tensor) -> torch.Tensor:
+        """Reverse mode over the graph of the gradient, all rows at once.
+
+        It is called some ten times only, so that it would not pay to trace it. ``torch.func`` does
+        the same, but first imports torch's compiler, for more than a second.
+        """
+        assert self._graph is not None
+        with warnings.catch_warnings(), torch.enable_grad():
+            warnings.simplefilter("ignore")  # of operations that are taken row by row
+            leaf = point.detach().requires_grad_()
+            _, slope = self._graph((leaf, *self.known))
+            rows = torch.eye(len(point), dtype=point.dtype, device=point.device)
+            (hessian,) = torch.autograd.grad(slope, leaf, rows, is_grads_batched=True)
+        return torch.as_tensor(hessian)
 
     def _agrees(self, hessian: torch.Tensor, point: torch.Tensor) -> bool:
         """Whether a Hessian tells how the gradient changes along the diagonal."""
@@ -183,18 +193,6 @@ def _with_gradient(density: Density) -> ValueAndGradient:
             value = density(leaf, *known)
             (gradient,) = torch.autograd.grad(value, leaf)
         return value.detach(), gradient
-
-    return evaluate
-
-
-def _quiet(function: Function) -> Function:
-    """A function without torch's warnings of operations that ``vmap`` takes one by one."""
-
-    def evaluate(at: torch.Tensor) -> torch.Tensor:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            values: torch.Tensor = function(at)
-        return values
 
     return evaluate
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 
 from autoguide_core.engine.curvature.density import LogDensity
 from autoguide_core.engine.curvature.gradients import Gradients
 from autoguide_core.engine.curvature.mode import climb
+from autoguide_core.engine.curvature.whitening import by_curvature
 
 _ROUNDS = 6
 _FIRST_CLIMB, _CLIMB = 50, 300
@@ -15,20 +19,47 @@ _SETTLED = 0.05
 """Standard numbers of the latents at the mode below which another round would change little."""
 
 
-def learn_knowledge(density: LogDensity, gradients: Gradients, start: torch.Tensor) -> torch.Tensor:
+def learn_knowledge(
+    density: LogDensity, gradients: Gradients, starts: Sequence[torch.Tensor]
+) -> torch.Tensor:
     """Find what the data tell of each non-centred latent, and a point of high density.
 
-    The latents' standard numbers depend on what is known of them, and where the density is high
-    depends on the coordinates; so the two are found in turns. The first climb is short: where
-    nothing is known yet, a flat prior on a scale has no mode.
+    Each start has knowledge of its own, and with it coordinates of its own, in which densities
+    cannot be compared; so the start is kept whose Gaussian has the most mass.
 
     Args:
         density: The density.
         gradients: The same, with knowledge as what is ``known``, which is replaced.
-        start: Where to begin, in the coordinates of ``gradients.known``, shape (D,).
+        starts: Where to begin, in the coordinates of ``gradients.known``, each (D,).
 
     Returns:
         The point of high density in the coordinates of the knowledge found, shape (D,).
+    """
+    known = gradients.known
+    found: list[tuple[float, int, torch.Tensor, tuple[torch.Tensor, ...]]] = []
+    for start in starts:
+        gradients.known = known
+        point = _learn(density, gradients, start)
+        found.append((_log_mass(gradients, point), len(found), point, gradients.known))
+    _, _, point, gradients.known = max(found, key=lambda one: one[:2])
+    return point
+
+
+def _log_mass(gradients: Gradients, point: torch.Tensor) -> float:
+    """The log mass of the Gaussian at a point, or -inf where there is none."""
+    log_density = float(gradients.value_and_grad(point[None])[0][0])
+    hessian = -gradients.hessian(point)
+    if not math.isfinite(log_density) or not bool(hessian.isfinite().all()):
+        return -math.inf
+    return log_density + by_curvature(point, hessian).log_det
+
+
+def _learn(density: LogDensity, gradients: Gradients, start: torch.Tensor) -> torch.Tensor:
+    """From one start: see `learn_knowledge`.
+
+    The latents' standard numbers depend on what is known of them, and where the density is high
+    depends on the coordinates; so the two are found in turns. The first climb is short: where
+    nothing is known yet, a flat prior on a scale has no mode.
     """
     movable = density.noncentrable
     (knowledge,) = gradients.known

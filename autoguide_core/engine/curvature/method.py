@@ -160,14 +160,7 @@ def _choose_start(
         if mode.fault is None and at_mode.gap < limit:
             return at_mode
         reason = mode.fault or "the posterior is far from a Gaussian at its mode"
-    field = fits.fit(
-        by_scale(search.start, torch.full_like(search.start, _MEAN_FIELD_SCALE)),
-        replace(settings, steps=_MEAN_FIELD_STEPS, schedule="cosine", averaging=True),
-        report.phase("mean field"),
-        full_rank=False,
-        more_to_come=True,
-    )
-    in_field = _try_out(search.gradients, by_scale(field.loc, torch.diagonal(field.factor)))
+    in_field = _mean_field(search, fits, settings, report)
     if mode is not None and mode.fault is None:
         # Along a curved ridge a narrow Gaussian beats a wide one, and is free to grow.
         narrow = [
@@ -182,13 +175,32 @@ def _choose_start(
     return replace(in_field, notes=(f"started from a mean-field fit: {reason}",))
 
 
+def _mean_field(
+    search: Search, fits: GaussianFits, settings: FitSettings, report: Reporter
+) -> _Start:
+    """A mean-field fit from the guide's start; where there can be none, a hopeless start."""
+    begin = by_scale(search.start, torch.full_like(search.start, _MEAN_FIELD_SCALE))
+    short = replace(settings, steps=_MEAN_FIELD_STEPS, schedule="cosine", averaging=True)
+    phase = report.phase("mean field")
+    try:
+        field = fits.fit(begin, short, phase, full_rank=False, more_to_come=True)
+    except FitError:
+        if search.mode is None:
+            raise
+        return _Start(begin, -math.inf, math.inf)
+    return _try_out(search.gradients, by_scale(field.loc, torch.diagonal(field.factor)))
+
+
 def _promise(start: _Start, fits: GaussianFits, settings: FitSettings, report: Reporter) -> float:
     """The ELBO that some hundred steps from a start come to, in nats."""
     if not math.isfinite(start.elbo):
         return -math.inf
     short = replace(settings, steps=_TRIAL_STEPS, schedule="cosine", averaging=True)
     phase = report.phase("comparing starts")
-    gaussian = fits.fit(start.whitening, short, phase, more_to_come=True)
+    try:
+        gaussian = fits.fit(start.whitening, short, phase, more_to_come=True)
+    except FitError:
+        return -math.inf
     return float(gaussian.elbo[-_TRIAL_STEPS // 10 :].mean())
 
 

@@ -77,7 +77,7 @@ def search_modes(
     if knowledge is not None and bool(density.noncentrable.any()):
         gradients = Gradients(density, start, knowledge.detach().double())
         begin = torch.where(density.noncentrable, 0.0, start)
-        start = learn_knowledge(density, gradients, begin)
+        start = learn_knowledge(density, gradients, [begin, torch.zeros_like(start)])
     else:
         gradients = Gradients(density, start)
     generator = torch.Generator(device=start.device).manual_seed(seed)

@@ -44,8 +44,12 @@ class Ordered(TorchDistribution):
                 f"not of event shape {tuple(base.event_shape)}"
             )
         self.base_dist = base
-        self._support = _ordered_part(base.support)
+        self._support = self._part_of(base)
         super().__init__(base.batch_shape, base.event_shape, validate_args=validate_args)
+
+    def _part_of(self, base: TorchDistribution) -> constraints.Constraint:
+        """Return the support, given that of the base."""
+        return _ordered_part(base.support)
 
     @property
     def has_rsample(self) -> bool:
@@ -100,11 +104,16 @@ class PositiveOrdered(Ordered):
     """
 
     def __init__(self, base: TorchDistribution, validate_args: bool | None = None) -> None:
-        if base.support is constraints.real:
+        self._cut = base.support is constraints.real
+        if self._cut:
             base = Truncated(base, lower=0.0)
         super().__init__(base, validate_args=validate_args)
         if self._support is not pyro_constraints.positive_ordered_vector:
             raise ValueError("PositiveOrdered needs single numbers, or vectors that are positive")
+
+    def _part_of(self, base: TorchDistribution) -> constraints.Constraint:
+        """Return the support; that of what was cut at zero here need not be looked at."""
+        return pyro_constraints.positive_ordered_vector if self._cut else super()._part_of(base)
 
 
 def _ordered_part(support: constraints.Constraint) -> constraints.Constraint:

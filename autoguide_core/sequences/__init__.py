@@ -10,15 +10,19 @@ tensor([0., 1., 2.])
 tensor([1.0000, 0.5000, 0.2500, 0.1250])
 """
 
+from autoguide_core.sequences.hidden import HiddenMarkov, drawn_states, two_states
 from autoguide_core.sequences.linear import linear_recurrence, linear_system
 from autoguide_core.sequences.steps import at_step, initially, joined, previous, since
 
 __all__ = [
+    "HiddenMarkov",
     "at_step",
+    "drawn_states",
     "initially",
     "joined",
     "linear_recurrence",
     "linear_system",
     "previous",
     "since",
+    "two_states",
 ]

@@ -84,6 +84,7 @@ CODES: dict[str, Code] = _table(
     Code("PPL052", "discrete-class", "A discrete distribution that cannot be enumerated"),
     Code("PPL053", "enumeration-size", "An enumeration that is too large"),
     Code("PPL054", "enumeration-plate", "A summed-out latent used outside its plates"),
+    Code("PPL055", "hidden-chain", "A hidden chain that cannot be summed out"),
     Code("PPL056", "recur-structure", "A block that cannot stand inside `recur`"),
     # 06x: guides
     Code("PPL060", "guide-uncovered", "A latent that no part of the guide covers"),

@@ -121,10 +121,20 @@ def aligned(expr: Expression, result: tuple[Axis, ...], place: Place) -> str:
     return align(emit(expr, place), expr.type, result, place)
 
 
+def size_code(axis: Axis | None, place: Place) -> str:
+    """Return the code of the size of an axis."""
+    if isinstance(axis, str):
+        place.needs.names.add(axis)
+    return python_name(str(axis))
+
+
 def _reference(expr: Reference, place: Place) -> str:
     place.needs.names.add(expr.name)
     if expr.kind in ("data", "derived"):
         return view_data(expr.name, (*expr.plates, *expr.event), place)
+    if expr.kind == "states":
+        place.needs.names.discard(expr.name)
+        return f"torch.arange({size_code(expr.type.index_of, place)})"
     if expr.kind == "size":
         return python_name(expr.name)
     return view_stored(python_name(expr.name), expr.plates, expr.event, expr.type.random, place)

@@ -18,6 +18,8 @@ def emit_index(expr: IndexAt, place: Place, emit: Emit) -> str:
     places = [_text(index, place, emit) for index in expr.indices]
     gathers = [index for index in expr.indices if not isinstance(index, Constant | Range)]
     rest = len(expr.base.type.event) - len(places)
+    if len(expr.indices) == 1 and _is_states(expr.indices[0]):
+        return emit(expr.base, place)  # all states side by side are what is indexed
     if not gathers:
         return f"{atom(emit(expr.base, place))}[{', '.join(['...', *places, *[':'] * rest])}]"
     if _same_slot(expr, gathers, place):
@@ -36,6 +38,10 @@ def emit_index(expr: IndexAt, place: Place, emit: Emit) -> str:
     for _ in range(rank):
         base = method(base, f"unsqueeze({-1 - len(expr.base.type.event)})")
     return f"Vindex({base})[{', '.join(['...', *places, *[':'] * rest])}]"
+
+
+def _is_states(index: Expression | Range) -> bool:
+    return isinstance(index, Reference) and index.kind == "states"
 
 
 def _text(index: Expression | Range, place: Place, emit: Emit) -> str:

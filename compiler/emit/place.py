@@ -8,6 +8,7 @@ from compiler.emit.imports import Import
 from compiler.emit.names import read_by
 from compiler.ir import Function, Program
 from compiler.ir.axes import Sizes
+from compiler.ir.types import Axis
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Place:
         step: The dim of a `recur` of which the code stands for a single step, or None.
         step_name: What that step is called.
         listed: Values that are lists of their steps there.
+        states: The states of each hidden chain, which are an axis of what depends on it.
     """
 
     numbers: dict[str, int]
@@ -48,6 +50,7 @@ class Place:
     step: str | None = None
     step_name: str = "step"
     listed: frozenset[str] = frozenset()
+    states: dict[str, Axis] = field(default_factory=dict)
 
     @classmethod
     def outside(cls, program: Program, needs: Needs) -> Place:
@@ -57,6 +60,7 @@ class Place:
             Sizes({dim.name: dim.size for dim in program.dims if dim.size is not None}),
             needs,
             {function.name: dims_of(function, program) for function in program.functions},
+            states={s.name: s.states for s in program.sites() if s.states is not None},
         )
 
     def inside(self, plate: str, minibatch: int | None) -> Place:

@@ -32,17 +32,32 @@ _EXTENDED = {"Binomial": "ExtendedBinomial", "BetaBinomial": "ExtendedBetaBinomi
 def site_lines(site: Site, program: Program, place: Place, read: frozenset[str]) -> list[str]:
     """Return the lines that draw a site; `read` are the names that later code reads."""
     if site.noncentered or site.lowered:
-        lines = (_noncentered if site.noncentered else _lowered)(site, place)
+        moved = (_noncentered if site.noncentered else _lowered)(site, place)
         unread = "" if site.name in read else f"{python_name(site.name)} = "
-        return [line.removeprefix(unread) for line in lines]
+        return [line.removeprefix(unread) for line in moved]
     variable = python_name(site.name)
-    arguments = [repr(site.name), _over_steps(site, place)]
+    drawn = [repr(site.name), _over_steps(site, place)]
+    lines: list[str] = []
     if site.observed:
-        arguments.append(f"obs={_observed(site, program, place)}")
+        seen = _observed(site, program, place)
+        if site.hidden is not None:
+            drawn[1], lines = _emitted(site, drawn[1], seen, program)
+        drawn.append(f"obs={seen}")
     if site.marginalized:
-        arguments.append('infer={"enumerate": "parallel"}')
-    drawn = f"pyro.sample({', '.join(arguments)})"
-    return [f"{variable} = {drawn}" if site.name in read and not site.observed else drawn]
+        drawn.append('infer={"enumerate": "parallel"}')
+    call = f"pyro.sample({', '.join(drawn)})"
+    named = site.name in read and not site.observed
+    return [f"{variable} = {call}" if named else call, *lines]
+
+
+def _emitted(site: Site, code: str, seen: str, program: Program) -> tuple[str, list[str]]:
+    """Return the code of what a hidden chain emits, and the lines behind the last emission."""
+    assert site.hidden is not None
+    chain = python_name(site.hidden)
+    emissions = [other.name for other in program.sites() if other.hidden == site.hidden]
+    if site.name != emissions[-1]:
+        return f"{chain}.emits({code}, {seen}, counted=False)", []
+    return f"{chain}.emits({code}, {seen})", [f"{chain}.record({site.hidden!r})"]
 
 
 def _over_steps(site: Site, place: Place) -> str:
@@ -56,7 +71,8 @@ def _over_steps(site: Site, place: Place) -> str:
     if site.initial is not None:
         return code
     place.needs.names.add(dim)
-    axis = "" if place.numbers[dim] == -1 else f", {place.numbers[dim]}"
+    number = place.numbers[dim] - (site.hidden is not None)
+    axis = "" if number == -1 else f", {number}"
     return method(code, f"mask(sequences.since({site.begin}, {python_name(dim)}{axis}))")
 
 
@@ -73,7 +89,8 @@ def _observed(site: Site, program: Program, place: Place) -> str:
 def _left(site: Site) -> tuple[Axis, ...]:
     """Return the axes over which a site's draws are independent."""
     rank = DISTRIBUTIONS[site.distribution.name].event_rank
-    return site.event[: len(site.event) - rank]
+    hidden = () if site.hidden is None else (site.hidden,)
+    return (*hidden, *site.event[: len(site.event) - rank])
 
 
 def full_distribution(site: Site, place: Place) -> str:
@@ -85,7 +102,7 @@ def full_distribution(site: Site, place: Place) -> str:
     if site.missing:
         place.needs.imports.add(Import(OURS, "Gaps"))
         code = f"Gaps({code})"
-    return to_event(code, len(left))
+    return to_event(code, len(left) - (site.hidden is not None))
 
 
 def _ordered(site: Site, left: tuple[Axis, ...], place: Place) -> str:
@@ -126,6 +143,7 @@ def _bounds(site: Site) -> list[Expression]:
 
 def axes_code(axes: tuple[Axis, ...], place: Place) -> list[str]:
     """Return the code of the sizes of axes."""
+    axes = tuple(place.states.get(str(axis), axis) for axis in axes)
     place.needs.names.update(axis for axis in axes if isinstance(axis, str))
     return [python_name(str(axis)) for axis in axes]
 

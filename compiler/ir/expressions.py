@@ -8,7 +8,7 @@ from pydantic import Field
 
 from compiler.ir.types import Axis, Node, ValueType
 
-ReferenceKind = Literal["data", "derived", "site", "local", "size", "parameter"]
+ReferenceKind = Literal["data", "derived", "site", "local", "size", "parameter", "states"]
 
 
 class Constant(Node):
@@ -23,7 +23,8 @@ class Reference(Node):
     """A use of a named value.
 
     `kind`: `data`, `derived`, `site` (observed or latent, also a recorded value), `local` (an
-    assignment), `size` (a dim's size), `parameter` (of the function being defined).
+    assignment), `size` (a dim's size), `parameter` (of the function being defined), `states` (all
+    states of a hidden chain, on an axis that has its name).
     `plates` and `event` tell how the value is stored: the plates around its definition, and its
     event axes there; `type` tells how it is seen from here.
     """

@@ -51,6 +51,8 @@ class Site(Node):
         missing: Whether gaps in the data count nothing.
         imputes: The data whose gaps the site fills.
         completed: What is observed where it is the data with their gaps filled.
+        states: The states of a hidden chain that is summed out; None: it is none.
+        hidden: The chain that an observed site depends on; its arguments have that axis in front.
     """
 
     statement: Literal["site"] = "site"
@@ -78,6 +80,8 @@ class Site(Node):
     stepped: bool = False
     imputes: str | None = None
     completed: Expression | None = None
+    states: Axis | None = None
+    hidden: str | None = None
     location: Location
 
     @property

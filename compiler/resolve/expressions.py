@@ -24,7 +24,14 @@ from compiler.resolve.bases import resolve_basis
 from compiler.resolve.constants import constant, number
 from compiler.resolve.equations import resolve_ode
 from compiler.resolve.gaps import filled
-from compiler.resolve.lags import RESOLVERS, as_lagged, earlier_step, resolve_lags, tell_unstarted
+from compiler.resolve.lags import (
+    RESOLVERS,
+    as_lagged,
+    earlier_step,
+    misread,
+    resolve_lags,
+    tell_unstarted,
+)
 from compiler.resolve.scope import KIND_WORDS, Scope, Symbol, SymbolKind
 from compiler.resolve.shapes import RULES
 from compiler.tables.distributions import DISTRIBUTIONS
@@ -179,6 +186,8 @@ class Expressions:
                 }
             ),
         )
+        if misread(symbol, found, span, scope):
+            return None
         return as_lagged(found, scope)
 
     def _without_gaps(self, symbol: Symbol, span: Span, scope: Scope) -> Expression | None:
@@ -515,6 +524,7 @@ _REFERENCE_KINDS: dict[SymbolKind, ReferenceKind] = {
     "record": "site",
     "local": "local",
     "parameter": "parameter",
+    "states": "states",
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from compiler.ir import Expression, Items, Lag, Reference
-from compiler.ir.queries import subexpressions
+from compiler.ir.queries import references, subexpressions
 from compiler.resolve.constants import whole_number
 from compiler.resolve.scope import Scope, Symbol
 from grammar import nodes
@@ -100,6 +100,8 @@ def _earlier(
     value = expressions.resolve(x, replace(scope, lag=scope.lag + steps))
     if value is None or any(isinstance(part, Lag) for part in subexpressions(value)):
         return value
+    if steps == 1 and any(one.kind == "states" for one in references(value)):
+        return value
     message = f"this does not run over `{scope.recur}`, so that it has no earlier step"
     scope.diagnostics.report("PPL048", x.span, message, "take `prev` away")
     return None
@@ -128,6 +130,23 @@ def earlier_step(name: nodes.Name, scope: Scope) -> Symbol | None:
         return None
     symbol.used = True
     return symbol
+
+
+def misread(symbol: Symbol, value: Reference, span: Span, scope: Scope) -> bool:
+    """Tell of a read of a hidden chain, or of what depends on one, where it cannot be."""
+    if symbol.name in scope.foreseen and symbol.name not in scope.symbols:
+        return False  # a chain's own state before
+    chains = {chain.name for chain in scope.of_kind("states")}
+    tied = [axis for axis in value.type.event if axis in chains]
+    if not tied or (scope.recur is not None and not scope.lag):
+        return False
+    message = f"the states of `{tied[0]}` are summed out in its `recur`, and not known outside"
+    remedy = "read them in the `recur`, in the arguments of an observed site, or in `predict`"
+    if scope.recur is not None:
+        message = f"only `{tied[0]}` itself reads the state before"
+        remedy = "let what is observed depend on the present state"
+    scope.diagnostics.report("PPL055", span, message, remedy)
+    return True
 
 
 def as_lagged(value: Reference, scope: Scope) -> Expression:

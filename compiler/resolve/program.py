@@ -138,6 +138,9 @@ def _as_posterior(scope: Scope) -> Iterator[None]:
     fixed = [symbol for symbol in scope.of_kind("record") if not symbol.type.random]
     for symbol in fixed:
         symbol.type = symbol.type.model_copy(update={"random": True})
+    for symbol in scope.of_kind("states"):
+        if symbol.posterior is not None:
+            symbol.kind, symbol.type = "site", symbol.posterior
     yield
     for symbol in fixed:
         symbol.type = symbol.type.model_copy(update={"random": False})

@@ -9,6 +9,7 @@ from compiler.diagnostics import Diagnostics
 from compiler.ir import (
     Assignment,
     Expression,
+    FactorTerm,
     Initially,
     Location,
     PlateBlock,
@@ -19,6 +20,7 @@ from compiler.ir import (
 from compiler.ir.axes import shown
 from compiler.ir.types import Axis
 from compiler.resolve.beginnings import with_beginnings
+from compiler.resolve.chains import foreseen_chain, is_chain, read_in
 from compiler.resolve.declarations import resolve_dims
 from compiler.resolve.expressions import join_batch
 from compiler.resolve.scope import Scope, Symbol
@@ -41,9 +43,12 @@ def resolve_recur(body: Body, statement: nodes.Recur, scope: Scope) -> list[Stat
         _skip(statement, scope)
         return []
     foreseen = _foreseen(body, statement, inside)
-    inner = replace(inside, foreseen=foreseen)
     found: list[Statement] = []
     for one in statement.body:
+        own = {name.text for name in _names(one)}
+        # The state before is a chain's own affair.
+        seen = {n: s for n, s in foreseen.items() if s.kind != "states" or n in own}
+        inner = replace(inside, foreseen=seen)
         if isinstance(one, nodes.RecurAssign):
             found += _recurred(body, one, inner)
         elif isinstance(one, nodes.Plate | nodes.Recur):
@@ -53,7 +58,8 @@ def resolve_recur(body: Body, statement: nodes.Recur, scope: Scope) -> list[Stat
             found += body.resolve((one,), inner)
         for name in _names(one):
             _agree(name, inner)
-    timed = with_beginnings(found, inner)
+    _hold_states(found, inside)
+    timed = with_beginnings(found, inside)
     place = Location.of(statement.dim.span)
     return [PlateBlock(dim=dim, sequential=True, body=tuple(timed), location=place)]
 
@@ -113,6 +119,9 @@ def _foreseen(body: Body, statement: nodes.Recur, scope: Scope) -> dict[str, Sym
     for one in statement.body:
         for name in _names(one):
             if name.text in scope.symbols or isinstance(one, nodes.Plate | nodes.Recur):
+                continue
+            if isinstance(one, nodes.Sample) and is_chain(one, scope):
+                found[name.text] = foreseen_chain(one, body.expressions, scope)
                 continue
             drawn = one.distribution.function.text if isinstance(one, nodes.Sample) else None
             row = None if drawn is None else DISTRIBUTIONS.get(drawn)
@@ -180,6 +189,18 @@ def _recurred(body: Body, statement: nodes.RecurAssign, scope: Scope) -> list[St
     if statement.recorded:
         return [Recorded(name=name, value=value, plates=value.type.batch, location=location)]
     return [Assignment(name=name, value=value, location=location)]
+
+
+def _hold_states(block: list[Statement], scope: Scope) -> None:
+    """Refuse to keep, or to add to the density, what depends on a state that is summed out."""
+    for one in block:
+        if isinstance(one, Recorded | FactorTerm) and read_in((one.value,), scope):
+            scope.diagnostics.report(
+                "PPL055",
+                one.location.span,
+                f"`{one.name}` depends on the hidden chain `{read_in((one.value,), scope)[0]}`",
+                "only what is observed may; compute it in `predict`, where the states are drawn",
+            )
 
 
 def _agree(name: nodes.Name, scope: Scope) -> None:

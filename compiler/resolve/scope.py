@@ -15,7 +15,7 @@ from grammar import nodes
 from grammar.span import Span
 
 SymbolKind = Literal[
-    "dim", "data", "derived", "site", "record", "local", "parameter", "function", "extern"
+    "dim", "data", "derived", "site", "record", "local", "parameter", "function", "extern", "states"
 ]
 
 KIND_WORDS: dict[SymbolKind, str] = {
@@ -28,6 +28,7 @@ KIND_WORDS: dict[SymbolKind, str] = {
     "parameter": "a parameter of the function",
     "function": "a function",
     "extern": "a function",
+    "states": "a hidden chain",
 }
 
 
@@ -49,6 +50,7 @@ class Symbol:
         begin: How many first steps of a `recur` it has no value at.
         gaps: What becomes of the gaps of data declared `missing`.
         filled: The name of the same data with their gaps filled.
+        posterior: Its type after the fit, where that is another one: that of a chain's states.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Symbol:
     begin: int = 0
     gaps: Literal["skipped", "imputed", "summed"] | None = None
     filled: str | None = None
+    posterior: ValueType | None = None
 
     @property
     def axes(self) -> tuple[Axis, ...]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from compiler.ir import Expression, Location, Site, Support, ValueType
 from compiler.ir.axes import Sizes, is_computed, shown
 from compiler.ir.types import Axis
+from compiler.resolve.chains import chains_read, misplaced, resolve_chain
 from compiler.resolve.declarations import resolve_dims
 from compiler.resolve.distributions import ResolvedDistribution, resolve_distribution
 from compiler.resolve.expressions import Expressions
@@ -21,6 +24,8 @@ def resolve_site(
 ) -> Site | None:
     """Return the resolved site, its name entered into the scope; None where it is unusable."""
     name = statement.name.text
+    if name in scope.foreseen and scope.foreseen[name].kind == "states":
+        return resolve_chain(statement, expressions, scope, predicting)
     resolved = resolve_distribution(statement.distribution, expressions, scope)
     data = scope.symbols.get(name)
     observed = data is not None and data.kind == "data"
@@ -46,10 +51,12 @@ def resolve_site(
                 [(f"`{name}` is declared here", data.span)],
             )
             return None
-    if resolved is None:
+    hidden = () if resolved is None else chains_read(resolved.distribution, scope)
+    if resolved is None or misplaced(hidden, statement, observed, scope):
         if not observed:
             _define_failed(statement.name, scope)
         return None
+    resolved = replace(resolved, left=tuple(a for a in resolved.left if a not in hidden))
     if data is not None and observed:
         event = _observed_event(statement, data, resolved, dims, expressions, scope)
     else:
@@ -96,6 +103,7 @@ def resolve_site(
         stepped=state.stepped,
         missing=data is not None and data.gaps in ("skipped", "summed"),
         completed=_completed(data, statement, expressions, scope),
+        hidden=hidden[0] if hidden else None,
         location=Location.of(statement.span),
     )
     if not observed:

@@ -14,6 +14,7 @@ from pyro.poutine import Trace
 from pyro.poutine.messenger import Messenger
 
 from autoguide_core.engine.isolation import own_randomness
+from autoguide_core.sequences import drawn_states
 from compiler.ir import Program
 from compiler.run.axes import (
     Variable,
@@ -113,7 +114,10 @@ class Predictor:
 
         missing = [v for v in posterior_variables(self._program) if v.name not in draws]
         sites = {variable.name: len(variable.event) for variable in missing}
-        return self._run(prepare, self._given(draws, latents), sites, _value) if sites else {}
+        if not sites:
+            return {}
+        with drawn_states():
+            return self._run(prepare, self._given(draws, latents), sites, _value)
 
     def predictions(self, draws: Samples) -> dict[str, torch.Tensor]:
         """Run the `predict` block for every posterior draw.

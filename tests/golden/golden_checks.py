@@ -35,7 +35,7 @@ def check_vectorised(program: Program, module: EmittedModule) -> None:
     nesting = program.max_plate_nesting
     run = bound(module.function("model"), environment(program, module))
     traces = [draw(run) for _ in range(DRAWS)]
-    enumerated = {site.name for site in program.latents() if site.discrete}
+    enumerated = {s.name for s in program.latents() if s.discrete and s.states is None}
     ranks = {n: r for n, r in ranks_of(traces[0]).items() if n not in enumerated}
     together = condition(run, stacked(traces, ranks, nesting))
     apart = [condition(run, {n: t.nodes[n]["value"] for n in ranks}) for t in traces]

@@ -13,6 +13,8 @@ from pyro.infer import TraceEnum_ELBO, config_enumerate
 from pyro.poutine import Trace
 from pyro.poutine.subsample_messenger import _Subsample
 
+from autoguide_core.sequences import drawn_states
+
 DRAWS = 3
 
 Run = Callable[[], Any]
@@ -21,7 +23,8 @@ Values = dict[str, torch.Tensor]
 
 def draw(run: Run) -> Trace:
     """Return the trace of a run with modest values of its latents."""
-    return poutine.trace(Modest()(run)).get_trace()
+    with drawn_states():
+        return poutine.trace(Modest()(run)).get_trace()
 
 
 def ranks_of(trace: Trace) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -20,6 +21,7 @@ from compiler.ir import (
     Assignment,
     Axis,
     Constant,
+    Distribution,
     Expression,
     FactorTerm,
     Filled,
@@ -83,7 +85,9 @@ class Meaning:
         self, program: Program, lengths: Mapping[str, int], values: Mapping[str, Tensor]
     ) -> None:
         self._program = program
-        self._lengths = lengths
+        chains = {s.name: s.states for s in program.sites() if s.states is not None}
+        self._lengths = dict(lengths)
+        self._lengths |= {n: k if isinstance(k, int) else lengths[k] for n, k in chains.items()}
         self._values = dict(values)
         self._kept: dict[str, dict[tuple[int, ...], Tensor]] = {}
         self._sizes = Sizes({dim.name: dim.size for dim in program.dims if dim.size is not None})
@@ -95,6 +99,8 @@ class Meaning:
         entry = entry or {}
         for statement in block:
             match statement:
+                case PlateBlock(sequential=True) if _chains(statement):
+                    self._hidden(statement, entry)
                 case PlateBlock(dim=dim, body=body):
                     for position in range(self._lengths[dim]):
                         self.run(body, {**entry, dim: position})
@@ -111,6 +117,51 @@ class Meaning:
     def recorded(self, statement: Recorded) -> Tensor:
         """Return a recorded value: its plates first, then its event axes."""
         return self._whole(statement.name, statement.value.type.batch)
+
+    def _hidden(self, block: PlateBlock, entry: Entry) -> None:
+        """Sum a hidden chain out over all of its paths, one by one."""
+        (chain,) = _chains(block)
+        count = self._states(chain)
+        seen, moves = [], []
+        emitted = [s for s in block.body if isinstance(s, Site) and s.hidden]
+        plain = tuple(s for s in block.body if s is not chain and s not in emitted)
+        for position in range(self._lengths[block.dim]):
+            now = {**entry, block.dim: position}
+            self.run(plain, now)
+            given = [s for s in emitted if position >= s.begin or s.initial is not None]
+            seen.append(sum((self._by_state(s, now) for s in given), torch.zeros(count)))
+            moves.append(self._chances(chain.distribution, now, count))
+        assert chain.initial is not None
+        flat = chain.initial.name == "Flat"
+        first = {**entry, block.dim: 0}
+        start = torch.ones(count) if flat else self._chances(chain.initial, first, count)
+        paths = []
+        for path in itertools.product(range(count), repeat=len(seen)):
+            weight = start[path[0]].log()
+            for t, state in enumerate(path):
+                weight = weight + seen[t][state]
+                weight = weight + moves[t][path[t - 1], state].log() if t else weight
+            paths.append(weight)
+        for site in emitted[:-1]:
+            self._add(site.name, torch.zeros(()))  # the density of all is that of the last
+        self._add(emitted[-1].name, torch.stack(paths).logsumexp(0))
+
+    def _states(self, chain: Site) -> int:
+        assert chain.states is not None
+        return self._length(chain.states)
+
+    def _by_state(self, site: Site, entry: Entry) -> Tensor:
+        """Return the log density of an emission for each state."""
+        density = self._density(site.model_copy(update={"event": (site.hidden, *site.event)}), entry)
+        return density.flatten(1).sum(-1) if density.dim() > 1 else density
+
+    def _chances(self, distribution: Distribution, entry: Entry, count: int) -> Tensor:
+        ((name, argument),) = distribution.arguments.items()
+        value = self._at(argument, entry)
+        if distribution.name == "Bernoulli":
+            true = torch.sigmoid(value) if name == "logits" else value
+            return torch.stack([1 - true, true], -1)
+        return torch.softmax(value, -1) if name == "logits" else value
 
     def _add_step(self, site: Site, entry: Entry) -> None:
         """Add the density of one step of a `recur`: the first ones have their own, or none."""
@@ -192,6 +243,9 @@ class Meaning:
         match expr:
             case Constant(value=value):
                 return torch.tensor(float(value))
+            case Reference(kind="states"):
+                assert expr.type.index_of is not None
+                return torch.arange(self._length(expr.type.index_of))
             case Reference(kind="size", name=name):
                 return torch.tensor(float(self._lengths[name]))
             case Reference(name=name) if name in local:
@@ -366,6 +420,10 @@ class Meaning:
         for key in [key for key, value in entries.items() if value.isnan().all()]:
             del entries[key]
         return found
+
+
+def _chains(block: PlateBlock) -> list[Site]:
+    return [s for s in block.body if isinstance(s, Site) and s.states is not None]
 
 
 def _keys(lengths: list[int]) -> Iterator[tuple[int, ...]]:

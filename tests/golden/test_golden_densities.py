@@ -50,7 +50,7 @@ def test_elbo_is_finite(case: Case) -> None:
     for chosen in program.guides:
         pyro.clear_param_store()
         guide = module.call(guide_function_name(program, chosen), values | small)
-        discrete = any(site.discrete for site in program.latents())
+        discrete = any(site.discrete and site.states is None for site in program.latents())
         kind = TraceEnum_ELBO if discrete else Trace_ELBO
         elbo = kind(max_plate_nesting=program.max_plate_nesting)
         kwargs = arguments(model, values | small)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from compiler.emit.expressions import named, tensor
 from compiler.emit.place import Place
 from compiler.emit.sequences.affine import NotAffine
+from compiler.emit.sequences.chains import chain_line
 from compiler.emit.sequences.definitions import Definition, definition
 from compiler.emit.sequences.linear import Linear
 from compiler.emit.sequences.order import circles
@@ -76,6 +77,8 @@ class _Sequence:
     def _plain(self, statement: Statement) -> Unit:
         if isinstance(statement, Site) and statement.stepped:
             return statement, [steps_line(statement, self._place)]
+        if isinstance(statement, Site) and statement.states is not None:
+            return statement, [chain_line(statement, self._place)]
         return statement, None
 
     def _circle(self, circle: list[Definition]) -> list[Unit]:

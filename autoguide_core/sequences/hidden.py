@@ -104,6 +104,8 @@ class HiddenMarkov:
             Shape (..., T); they sum to that of all steps.
         """
         first, maps = self._maps(evidence)
+        if self.length == 1:
+            return first.logsumexp(-1, keepdim=True).movedim(-1, self.dim)
         weights = torch.cat([first.unsqueeze(-2), _prefixes(first, maps)], -2).logsumexp(-1)
         steps = torch.cat([weights[..., :1], weights[..., 1:] - weights[..., :-1]], -1)
         return steps.movedim(-1, self.dim)
@@ -179,21 +181,23 @@ def _prefixes(first: Tensor, maps: Tensor) -> Tensor:
 
     Args:
         first: Logarithms, (..., K).
-        maps: Logarithms, (..., N, K, K).
+        maps: Logarithms, (..., N, K, K), at least one.
 
     Returns:
         Logarithms, (..., N, K).
     """
     count = maps.shape[-3]
-    if count == 0:
-        return maps[..., 0]
+    if count == 1:
+        return _times(first.unsqueeze(-2), maps[..., 0, :, :])
     half = count // 2
     firsts = maps[..., 0::2, :, :]
     second = _prefixes(first, _times(firsts[..., :half, :, :], maps[..., 1::2, :, :]))
-    before = torch.cat([first.unsqueeze(-2), second[..., : firsts.shape[-3] - 1, :]], -2)
+    before = first.unsqueeze(-2)
+    if count > 2:
+        before = torch.cat([before, second[..., : firsts.shape[-3] - 1, :]], -2)
     ahead = _times(before.unsqueeze(-2), firsts)[..., 0, :]
     pairs = torch.stack([ahead[..., :half, :], second], -2).flatten(-3, -2)
-    return torch.cat([pairs, ahead[..., half:, :]], -2)
+    return pairs if count % 2 == 0 else torch.cat([pairs, ahead[..., half:, :]], -2)
 
 
 class Emission(TorchDistribution):

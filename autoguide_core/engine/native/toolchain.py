@@ -47,6 +47,10 @@ _NATIVE = ("-march=native", "-mcpu=native", "")
 _WIDTH = ("-mprefer-vector-width=256", "")
 """On processors with 512-bit registers the short loops of models are faster without them."""
 _OPENMP = ("-fopenmp", "-fopenmp-simd", "")
+_ADDRESSES = ("-fno-ivopts", "")
+"""GCC 12 merges the addresses of several arrays of one block so that it then misses, from -O1 on,
+that what one loop writes is what the next one reads. Other compilers have no such switch.
+"""
 _LIBRARIES = ("-lm",)
 
 _TRIAL = """\
@@ -172,7 +176,7 @@ def _examined(command: tuple[str, ...], memory: Path) -> tuple[Toolchain | None,
     """Return what is known of a compiler, or else of what a trial of it tells."""
     file = Path(command[0]).resolve()
     status = file.stat()
-    wanted = [_ALWAYS, _NATIVE, _OPENMP, _WIDTH]
+    wanted = [_ALWAYS, _NATIVE, _OPENMP, _WIDTH, _ADDRESSES]
     when = [status.st_mtime_ns, status.st_size]
     identity = json.dumps([command, str(file), when, host(), wanted])
     name = hashlib.sha256(identity.encode()).hexdigest()[:16]
@@ -202,7 +206,7 @@ def _tried(command: tuple[str, ...], identity: str, folder: Path) -> tuple[Toolc
     with tempfile.TemporaryDirectory(prefix=TRIAL, dir=folder, ignore_cleanup_errors=True) as place:
         source = Path(place, "trial.cpp")
         source.write_text(_TRIAL, encoding="utf-8")
-        for number, choice in enumerate(itertools.product(native, _OPENMP, _WIDTH)):
+        for number, choice in enumerate(itertools.product(native, _OPENMP, _WIDTH, _ADDRESSES)):
             flags = (*_ALWAYS, *filter(None, choice))
             library = Path(place, f"trial{number}.so")
             arguments = Toolchain(command, "", flags, host()).arguments(source, library, 0)

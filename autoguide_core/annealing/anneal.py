@@ -14,9 +14,9 @@ from autoguide_core.annealing.moves import Mover
 from autoguide_core.annealing.particles import Evaluate, Path
 from autoguide_core.annealing.settling import settle
 
-_KEPT = 0.7
+_KEPT = 0.5
 """Effective share of the particles that a change of temperature leaves."""
-_MOVES_BETWEEN = 2
+_MOVES_BETWEEN = 1
 _MOST_TEMPERATURES = 60
 
 Report = Callable[[int, int, float], None]

@@ -17,6 +17,7 @@ _FIRST_STEP = 0.4
 _CAREFUL_SHARE = 0.2
 """Share of the particles that take shorter steps in a move, for the necks of funnels."""
 _PRIOR_WEIGHT = 10
+_MOST_DENSE, _LEAST_SPREAD = 64, 1e-6
 
 
 class Mover:
@@ -41,7 +42,7 @@ class Mover:
         self.acceptance, self.evaluations = math.nan, 0
         self._path, self._generator, self._most = path, generator, most
         self._step = _FIRST_STEP / dim**0.25
-        self._factor = torch.eye(dim, dtype=torch.float64)
+        self._factor = torch.ones(dim, dtype=torch.float64)
 
     @property
     def is_exhausted(self) -> bool:
@@ -51,20 +52,23 @@ class Mover:
     def adapt(self, points: Tensor) -> None:
         """Take the covariance of particles (S, D) as the inverse mass.
 
-        It is drawn towards the identity, and to its diagonal where particles are few.
+        It is drawn to its diagonal where particles are few, and is just that in many dimensions:
+        there the whitening of the coordinates has to do.
         """
         count, dim = points.shape
+        if dim > _MOST_DENSE:
+            self._factor = points.std(0).clamp(min=_LEAST_SPREAD)
+            return
         covariance = torch.cov(points.T).reshape(dim, dim)
         share = count / (count + _PRIOR_WEIGHT * dim)
         diagonal = torch.diag(torch.diagonal(covariance))
         covariance = share * covariance + (1.0 - share) * diagonal
         factor, failed = torch.linalg.cholesky_ex(covariance)
-        self._factor = diagonal.sqrt() if failed else factor
+        self._factor = torch.diagonal(diagonal).sqrt() if failed else factor
 
     def move(self, particles: Particles, temperature: float) -> Particles:
         """Move every particle once, leaving the density of a temperature as it is."""
         count, dim = particles.points.shape
-        factor = self._factor
         leaps = self._leaps()
         careful = self._uniform(count) < _CAREFUL_SHARE
         step = self._step * torch.where(careful, 0.1 + 0.9 * self._uniform(count), 1.0)[:, None]
@@ -72,9 +76,9 @@ class Mover:
         momentum = self._normal(count, dim)
         now, speed = particles, momentum
         for _ in range(leaps):
-            speed = speed + 0.5 * step * (now.slope(temperature) @ factor)
-            now = self._path.at(now.points + step * (speed @ factor.T))
-            speed = speed + 0.5 * step * (now.slope(temperature) @ factor)
+            speed = speed + 0.5 * step * self._scaled(now.slope(temperature))
+            now = self._path.at(now.points + step * self._scaled(speed, transposed=True))
+            speed = speed + 0.5 * step * self._scaled(now.slope(temperature))
         self.evaluations += leaps * count
         gain = now.log_density(temperature) - particles.log_density(temperature)
         gain = gain - 0.5 * speed.square().sum(1) + 0.5 * momentum.square().sum(1)
@@ -83,6 +87,13 @@ class Mover:
         self.acceptance = float(bold.mean()) if len(bold) else float(probability.mean())
         self._step *= math.exp(self.acceptance - _WANTED_ACCEPTANCE)
         return particles.replaced(self._uniform(count) < probability, now)
+
+    def _scaled(self, vectors: Tensor, *, transposed: bool = False) -> Tensor:
+        """Vectors (S, D) times a root of the inverse mass, or times its transpose."""
+        factor = self._factor
+        if factor.dim() == 1:
+            return vectors * factor
+        return vectors @ (factor.T if transposed else factor)
 
     def _leaps(self) -> int:
         """Steps of a trajectory of random length, lest it meets a period of the posterior."""

@@ -13,10 +13,10 @@ from autoguide_core.annealing.moves import Mover
 from autoguide_core.annealing.particles import Particles
 
 _ADAPTING, _LEAST_MOVES, _MOST_MOVES = 3, 4, 40
-_MOST_ROUNDS = 6
+_LEAST_ROUNDS, _MOST_ROUNDS = 2, 8
 _FORGOTTEN, _REMEMBERED = 0.1, 0.3
 """Correlations with the start of a round: below the first it ends, above the other it failed."""
-_STILL = 4.5
+_STILL = 4.0
 """A change of a mean or spread that chance makes once in some thousand coordinates, in errors."""
 _LEAST_ACCEPTANCE, _MOST_STUCK = 0.3, 0.02
 
@@ -57,7 +57,7 @@ def settle(
         report: Called with moves made, the most there may be, and 1.
     """
     moves, memory, drift, stuck = 0, 1.0, math.inf, 1.0
-    for _ in range(_MOST_ROUNDS):
+    for turn in range(1, _MOST_ROUNDS + 1):
         origin, made, memory = particles.points, 0, 1.0
         while made < _LEAST_MOVES or (
             made < _MOST_MOVES and memory > _FORGOTTEN and not mover.is_exhausted
@@ -72,7 +72,8 @@ def settle(
         moves += made
         drift = _drift(origin, particles.points)
         stuck = float((origin == particles.points).all(1).double().mean())
-        if drift < _STILL or memory > _REMEMBERED or mover.is_exhausted:
+        settled = turn >= _LEAST_ROUNDS and drift < _STILL
+        if settled or memory > _REMEMBERED or mover.is_exhausted:
             break
     return Settled(
         particles, moves, memory, drift, stuck, _fault(mover.acceptance, memory, drift, stuck)

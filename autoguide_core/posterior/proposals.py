@@ -20,11 +20,12 @@ from autoguide_core.posterior.draws import draw_posterior
 from autoguide_core.posterior.replay import replay_model
 from autoguide_core.posterior.vectorised import in_chunks
 
-_NUMBERS = 2e11
+_NUMBERS = 1e11
 """Numbers that the gradients of an annealing may touch in all: some seconds' work."""
-_GRADIENTS_PER_DRAW = 60
-"""What annealing from a good guide takes; from a bad one it may take some times as many."""
-_PATIENCE = 4
+_GRADIENTS, _GRADIENTS_PER_ROOT_DIM = 60, 20
+"""What a draw takes: stages grow in number with the root of the dimension."""
+_PATIENCE = 3
+"""How many times as many may be taken from a guide that is far off."""
 _FEWEST = 500
 
 
@@ -133,12 +134,14 @@ class GaussianProposals:
     @property
     def affordable(self) -> int:
         """How many draws annealing has time for; 0 where they would be too few."""
-        most = self._affordable_gradients // (2 * _GRADIENTS_PER_DRAW)
+        dim = len(self._gaussian.centre)
+        cost = self._gaussian.search.gradients.cost + 2.0 * dim * dim  # and for whitening
+        most = int(_NUMBERS / (self._gradients_per_draw * cost))
         return most if most >= _FEWEST else 0
 
     @property
-    def _affordable_gradients(self) -> int:
-        return int(_NUMBERS / max(self._gaussian.search.gradients.cost, 1.0))
+    def _gradients_per_draw(self) -> int:
+        return int(_GRADIENTS + _GRADIENTS_PER_ROOT_DIM * len(self._gaussian.centre) ** 0.5)
 
     @property
     def several_modes(self) -> int:
@@ -148,7 +151,7 @@ class GaussianProposals:
     def anneal(self, count: int, report: Any) -> Annealed:
         """Draws of the posterior, annealed."""
         with suitable_threads(self._args, self._kwargs):
-            most = min(self._affordable_gradients, _PATIENCE * _GRADIENTS_PER_DRAW * count)
+            most = _PATIENCE * self._gradients_per_draw * count
             return self._gaussian.anneal(count, self._seed, most, report)
 
     def take(self, index: torch.Tensor) -> Kept:

@@ -32,7 +32,8 @@ from autoguide_core.engine.stepping.stepper import Stepper
 from autoguide_core.engine.stepping.supply import discover
 
 PARTICLES = 16
-_RATE = 0.03
+_RATE, _DIMS_OF_RATE = 0.03, 60.0
+"""The rate, and the dimensions from which it falls: a covariance has their square of noise."""
 _CLIP = 10.0
 _SHORT = 1.0
 """Seconds of evaluating the density in which a run is over before its steps would be recorded."""
@@ -81,7 +82,8 @@ class GaussianFits:
     ) -> None:
         self.obstacles: list[str] = []
         self._dim, self._engine, self._repeatable = dim, settings.engine, repeatable
-        options = {"lr": _RATE, **settings.optimizer_options}
+        rate = _RATE * min(1.0, _DIMS_OF_RATE / dim)
+        options = {"lr": rate, **settings.optimizer_options}
         rule = make_optimiser(settings.optimizer, options)
         self._rule = Clipped(rule, max_norm=_CLIP * math.sqrt(dim))
         particles = max(PARTICLES, settings.particles)

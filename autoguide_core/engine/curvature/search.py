@@ -30,12 +30,14 @@ class Search:
     Attributes:
         density: The log density.
         gradients: The same, with gradients; what it knows of non-centred latents is ``known``.
+        begin: Where the guide began, in coordinates without knowledge, shape (D,).
         start: A starting point in its coordinates, shape (D,).
         modes: The highest mode and others that count; none if no start had a finite density.
     """
 
     density: LogDensity
     gradients: Gradients
+    begin: torch.Tensor
     start: torch.Tensor
     modes: tuple[Mode, ...]
 
@@ -72,12 +74,12 @@ def search_modes(
         The search's outcome.
     """
     density = LogDensity(model, args, kwargs, flat_layout(guide))
-    start = guide.loc.detach().double()
+    begin = start = guide.loc.detach().double()
     knowledge = getattr(guide, "knowledge", None)
     if knowledge is not None and bool(density.noncentrable.any()):
         gradients = Gradients(density, start, knowledge.detach().double())
         begin = torch.where(density.noncentrable, 0.0, start)
-        start = learn_knowledge(density, gradients, [begin, torch.zeros_like(start)])
+        start = learn_knowledge(density, gradients, [begin, torch.zeros_like(begin)])
     else:
         gradients = Gradients(density, start)
     generator = torch.Generator(device=start.device).manual_seed(seed)
@@ -89,4 +91,4 @@ def search_modes(
     if density.dim > _FEW:
         evaluator = CompiledGradients(gradients, density.dim, _POINTS_PER_CALL)
     modes = find_modes(evaluator, starts, report.phase("mode"))
-    return Search(density, gradients, start, tuple(modes))
+    return Search(density, gradients, begin, start, tuple(modes))

@@ -18,6 +18,7 @@ MOST_ENTRIES = 12
 """How many entries of one site are shown."""
 
 _MOST_ODD = 4
+_UNSETTLED = "the guide itself had not settled, which the annealed draws do not depend on"
 _GAP = 3  # the box's blanks and line between two columns
 _LEAST_LABEL = 8
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
@@ -46,11 +47,14 @@ def show_fit(fit: Fit, console: Console | None = None, folder: Path | None = Non
 
 def verdict_lines(fit: Fit) -> list[tuple[str, bool | None]]:
     """Return the sentences of the verdict, each with whether it is a good one; None: unknown."""
-    return [
-        (fit.posterior.trust, fit.posterior.trusted),
-        (fit.engine.verdict, fit.converged or (None if fit.reliable else False)),
-        *_predictive_lines(fit),
-    ]
+    verdict: list[tuple[str, bool | None]] = [(fit.posterior.trust, fit.posterior.trusted)]
+    if fit.posterior.correction == "annealing" and fit.trusted and not fit.converged:
+        verdict.append((f"{_UNSETTLED} ({fit.engine.verdict})", None))
+    elif fit.trusted is False and fit.converged:
+        verdict.append((fit.engine.verdict, None))  # nothing is well that rests on those draws
+    else:
+        verdict.append((fit.engine.verdict, fit.converged))
+    return verdict if fit.trusted is False else [*verdict, *_predictive_lines(fit)]
 
 
 def marked(text: str, good: bool | None) -> Text:

@@ -165,6 +165,7 @@ class TestOutput:
         out = tmp_path / "deep" / "out"
         fit = self.run(tmp_path, out)
         assert sorted(p.name for p in out.iterdir()) == [
+            "chosen.ppl",
             "ir.json",
             "module.py",
             "posterior.nc",

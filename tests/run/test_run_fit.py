@@ -70,7 +70,7 @@ def test_summary_verdict_and_record(fit):
     assert len(fit.elbo) == 400
     assert fit.khat is not None
     assert fit.converged in (True, False)
-    assert "k-hat" in fit.verdict[1]
+    assert "k-hat" in fit.verdict[0]
     assert fit.record["settings"]["seed"] == 3
     assert len(fit.record["hashes"]["spec"]) == 64
     assert fit.idata.attrs["seed"] == 3
@@ -99,7 +99,7 @@ def test_draws_that_can_be_trusted_are_reweighted():
     fit, plain = (pplc.loads(text).fit(data, correction=c, **options) for c in ("weights", "none"))
     assert fit.trusted
     assert fit.posterior.correction == "weights"
-    assert "re-weighted" in fit.verdict[1]
+    assert "re-weighted" in fit.verdict[0]
     assert plain.posterior.correction == "none"
     row = fit.summary().loc["mu"]
     assert row["mean"] == pytest.approx(1.5, abs=0.03)  # the exact posterior is Normal(1.5, 0.5)
@@ -131,7 +131,7 @@ def test_the_same_seed_gives_the_same_numbers():
 def test_a_point_guide_has_no_khat():
     fit = pplc.loads(EIGHT_SCHOOLS).fit(SCHOOLS, guide="point", **QUICK)
     assert fit.khat is None
-    assert "AutoDelta" in fit.verdict[1]
+    assert "AutoDelta" in fit.verdict[0]
     assert (fit.summary()["sd"] == 0).all()
     assert fit.record["settings"]["guide"] == "point"
 

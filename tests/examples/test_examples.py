@@ -20,7 +20,8 @@ FITS = [
     if command.fits
 ]
 OUTPUT = {
-    "posterior.nc", "spec.ppl", "chosen.ppl", "module.py", "ir.json", "summary.json", "settings.json",
+    "posterior.nc", "spec.ppl", "chosen.ppl", "module.py", "ir.json", "summary.json",
+    "settings.json",
 }  # fmt: skip
 
 # Means of reference posteriors (posteriordb, NUTS), each with its standard deviation.

@@ -56,8 +56,8 @@ def settle(
         mover: What moves them.
         report: Called with moves made, the most there may be, and 1.
     """
-    moves, memory, drift, stuck = 0, 1.0, math.inf, 1.0
-    for turn in range(1, _MOST_ROUNDS + 1):
+    moves, rounds, memory, drift, stuck = 0, 0, 1.0, math.inf, 1.0
+    while rounds < _MOST_ROUNDS:
         origin, made, memory = particles.points, 0, 1.0
         while made < _LEAST_MOVES or (
             made < _MOST_MOVES and memory > _FORGOTTEN and not mover.is_exhausted
@@ -69,15 +69,16 @@ def settle(
             if made >= _LEAST_MOVES:
                 memory = _memory(origin, particles.points)
             report(moves + made, _MOST_ROUNDS * _MOST_MOVES, 1.0)
-        moves += made
+        moves, rounds = moves + made, rounds + 1
         drift = _drift(origin, particles.points)
         stuck = float((origin == particles.points).all(1).double().mean())
-        settled = turn >= _LEAST_ROUNDS and drift < _STILL
+        settled = rounds >= _LEAST_ROUNDS and drift < _STILL
         if settled or memory > _REMEMBERED or mover.is_exhausted:
             break
-    return Settled(
-        particles, moves, memory, drift, stuck, _fault(mover.acceptance, memory, drift, stuck)
-    )
+    fault = _fault(mover.acceptance, memory, drift, stuck)
+    if fault is None and rounds < _LEAST_ROUNDS:
+        fault = "there was no time to see whether they have settled"
+    return Settled(particles, moves, memory, drift, stuck, fault)
 
 
 def _fault(acceptance: float, memory: float, drift: float, stuck: float) -> str | None:

@@ -1,4 +1,4 @@
-"""Latents that follow others: which they are, and the map from standard numbers to them."""
+"""Coordinates relative to parents and data: the map, its density, and what is learnt for it."""
 
 from __future__ import annotations
 
@@ -7,65 +7,101 @@ import pyro.distributions as dist
 import pytest
 import torch
 
+from autoguide_core.engine.curvature.compiled import CompiledGradients
 from autoguide_core.engine.curvature.density import LogDensity
-from autoguide_core.noncentring import Conditional, FollowerFinder, location_scale
+from autoguide_core.engine.curvature.gradients import Gradients
+from autoguide_core.engine.curvature.knowledge import learn_knowledge
+from autoguide_core.noncentring import Conditional, LocationScale
+from autoguide_core.noncentring.priors import _ROWS
+from compiler.tables.hierarchy import NONCENTRABLE
+
+SEEN = torch.tensor([2.0, -1.0, 0.5, 4.0, 3.0], dtype=torch.float64)
+ERRORS = torch.tensor([0.3, 2.0, 1.0, 0.1, 5.0], dtype=torch.float64)
 
 
-def nested() -> None:
-    mu = pyro.sample("mu", dist.Normal(0.0, 1.0))
-    tau = pyro.sample("tau", dist.HalfNormal(pyro.param("width", torch.tensor(1.0))))
-    rate = pyro.sample("rate", dist.Exponential(1.0))
-    half = pyro.deterministic("half", 0.5 * mu)
-    pyro.sample("shares", dist.Dirichlet(rate * torch.ones(3)))
-    pyro.sample("width_of", dist.Uniform(0.0, tau))
-    with pyro.plate("groups", 2):
-        theta = pyro.sample("theta", dist.Normal(half, tau).expand([2]))
-        vector = dist.MultivariateNormal(theta[..., None].expand(2, 3), torch.eye(3).to(theta))
-        pyro.sample("vector", vector)
-        pyro.sample("y", dist.Normal(theta, 1.0), obs=torch.zeros(2))
+def groups() -> None:
+    mean = pyro.sample("mean", dist.Normal(0.0, 5.0))
+    scale = pyro.sample("scale", dist.HalfNormal(3.0))
+    with pyro.plate("group", 5):
+        level = pyro.sample("level", dist.Normal(mean, scale))
+        pyro.sample("seen", dist.Normal(level, ERRORS), obs=SEEN)
 
 
-def test_latents_that_follow_others_are_found() -> None:
-    density = LogDensity(nested)
-    finder = FollowerFinder(density.layout)
-    finder(nested)()
-    parents = {name: set(follower.parents) for name, follower in finder.found.items()}
-    assert parents == {"theta": {"mu", "tau"}, "vector": {"theta"}}
-    movable = density.unpack(density.noncentrable)
-    assert {name for name, entries in movable.items() if bool(entries.all())} == set(parents)
-    assert not any(bool(movable[name].any()) for name in movable if name not in parents)
+def process() -> None:
+    width = pyro.sample("width", dist.HalfNormal(2.0))
+    gaps = torch.arange(4.0, dtype=torch.float64)
+    covariance = torch.exp(-0.5 * (gaps[:, None] - gaps) ** 2) + 0.01 * torch.eye(4)
+    prior = dist.MultivariateNormal(torch.zeros(4), covariance * width**2)
+    values = pyro.sample("values", prior)
+    pyro.sample("seen", dist.Normal(values, 0.5).to_event(1), obs=SEEN[:4])
 
 
-def test_a_latent_that_follows_an_enumerated_one_is_left_as_it_is() -> None:
-    def mixed() -> None:
-        mu = pyro.sample("mu", dist.Normal(torch.zeros(2), 1.0).to_event(1))
-        z = pyro.sample("z", dist.Bernoulli(0.5), infer={"enumerate": "parallel"})
-        pyro.sample("x", dist.Normal(mu[..., 0] + z, 1.0))
-        pyro.sample("free", dist.Normal(mu[..., 1], 1.0))
-
-    density = LogDensity(mixed)
-    assert density.noncentrable.tolist() == [False, False, False, True]
+def times() -> None:
+    rate = pyro.sample("rate", dist.HalfNormal(1.0))
+    with pyro.plate("part", 5):
+        wait = pyro.sample("wait", dist.Exponential(rate))
+        factor = pyro.sample("factor", dist.LogNormal(rate, 0.5))
+        pyro.sample("seen", dist.Normal(wait * factor, 1.0), obs=SEEN.abs())
 
 
-@pytest.mark.parametrize(
-    "fn",
-    [
-        dist.Normal(torch.tensor([0.5, -1.0]), torch.tensor(2.0)),
-        dist.Exponential(torch.tensor([0.5, 3.0])),
-        dist.MultivariateNormal(
-            torch.tensor([0.5, -1.0]), scale_tril=torch.tensor([[1.0, 0.0], [0.7, 0.4]])
-        ),
-    ],
-    ids=lambda fn: type(fn).__name__,
-)
-def test_the_map_has_an_inverse_and_the_jacobian_that_it_says(fn: dist.Distribution) -> None:
-    prior = location_scale(fn)
-    assert prior is not None
-    conditional = Conditional(prior, torch.tensor([0.3, 2.0]), torch.tensor([-1.0, 0.4]))
-    draws = torch.randn(5, 2)
-    values, log_det = conditional(draws)
-    assert log_det.shape == ((5,) if prior.is_factor else (5, 2))
-    torch.testing.assert_close(conditional.inverse(values), draws)
-    jacobian = torch.autograd.functional.jacobian(lambda u: conditional(u)[0], draws[0])
-    expected = torch.linalg.slogdet(jacobian).logabsdet
-    torch.testing.assert_close(log_det.reshape(5, -1).sum(1)[0], expected)
+def knowledge_for(density: LogDensity, seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.rand(2, density.dim, generator=generator, dtype=torch.float64)
+    return drawn * density.noncentrable
+
+
+@pytest.mark.parametrize("model", [groups, process, times])
+def test_the_density_follows_its_coordinates(model) -> None:
+    density = LogDensity(model)
+    assert density.noncentrable.any()
+    assert not density.noncentrable.all()
+    known = knowledge_for(density, 1)
+    point = torch.linspace(-0.7, 0.9, density.dim, dtype=torch.float64)
+    plain = density.to_centred(point, known)
+    torch.testing.assert_close(density.from_centred(plain, known), point)
+    jacobian = torch.autograd.functional.jacobian(lambda at: density.to_centred(at, known), point)
+    expected = density(plain) + torch.linalg.slogdet(jacobian)[1]
+    torch.testing.assert_close(density(point, known), expected)
+
+
+@pytest.mark.parametrize("model", [groups, process])
+def test_what_a_normal_model_tells_is_learnt_exactly(model) -> None:
+    """Given the parents, the standard numbers of the latents are then standard normal."""
+    density = LogDensity(model)
+    movable = density.noncentrable
+    start = torch.zeros(density.dim, dtype=torch.float64)
+    gradients = Gradients(density, start, torch.zeros(2, density.dim, dtype=torch.float64))
+    point = learn_knowledge(density, gradients, [start])
+    torch.testing.assert_close(point[movable], start[movable], atol=1e-2, rtol=0)
+    elsewhere = torch.where(movable, 0.0, point + 0.7)  # for other parents, too
+    for at in (point, elsewhere):
+        hessian = -gradients.hessian(torch.where(movable, 0.0, at))
+        latents = hessian[movable][:, movable]
+        torch.testing.assert_close(latents, torch.eye(len(latents)).double(), atol=1e-4, rtol=0)
+        ties = hessian[movable][:, ~movable]
+        assert float(ties.abs().max()) < 1e-2
+
+
+def test_without_knowledge_the_form_is_the_noncentred_one() -> None:
+    prior = LocationScale(torch.tensor(2.0), torch.tensor(3.0))
+    value, log_det = Conditional(prior, torch.zeros(2), torch.zeros(2))(torch.tensor([0.0, 1.0]))
+    assert value.tolist() == [2.0, 5.0]
+    torch.testing.assert_close(log_det, torch.tensor([3.0, 3.0]).log())
+
+
+def test_the_compiler_knows_the_same_distributions() -> None:
+    assert frozenset(family.__name__ for family in _ROWS) == NONCENTRABLE
+
+
+def test_compiled_gradients_are_those_of_the_graph() -> None:
+    density = LogDensity(groups)
+    known = knowledge_for(density, 2)
+    gradients = Gradients(density, torch.zeros(density.dim, dtype=torch.float64), known)
+    compiled = CompiledGradients(gradients, density.dim, 16)
+    points = torch.randn(300, density.dim, dtype=torch.float64)
+    for found, expected in zip(
+        compiled.value_and_grad(points), gradients.value_and_grad(points), strict=True
+    ):
+        torch.testing.assert_close(found, expected)
+    point = points[0]
+    torch.testing.assert_close(compiled.hessian(point), gradients.hessian(point))

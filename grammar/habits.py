@@ -101,6 +101,12 @@ HABITS = (
         "a density is not called as a function",
         "write `y ~ Distribution(…)`",
     ),
+    Habit(
+        rf"(?P<name>\b{_NAME}\s*(?:\[[^\]]*\])?)\s*~\s*(?P<found>(?P<type>ordered|positive_ordered"
+        r"|simplex|real|int))\s+(?=[A-Za-z_])",
+        "a type stands before `~`",
+        "write `$name : $type ~ Distribution(…)`",
+    ),
     # BUGS and JAGS
     Habit(
         r"\)\s*(?P<found>[TIL]\s*[\[(])",
@@ -219,6 +225,17 @@ HABITS = (
         r"^\s*(?P<found>factor)\s*(?![\w\s=~\[:])",
         "a factor has a name",
         "write `factor name = expression`",
+    ),
+    Habit(
+        r"[~=]\s*(?P<found>init)\s+(?=[\w\[(])",
+        "`init … then …` stands directly in a `recur`",
+        "write `recur dim { … }` around it, and for several series a plate around that: "
+        "`plate group { recur dim { … } }`",
+    ),
+    Habit(
+        rf"(?P<found>(?P<name>\b{_NAME})\s*\([^()]*\)\s*\.\s*log_prob\b)",
+        "a density is not called as a function",
+        "write a site, `y ~ $name(…)`, or the density out after `factor name =`",
     ),
     Habit(
         r"~\s*(?P<found>[^\sA-Za-z_])",

@@ -70,7 +70,6 @@ CODES: dict[str, Code] = _table(
     # 04x: structure of the model
     Code("PPL040", "use-before-definition", "A value used above the line that defines it"),
     Code("PPL041", "random-in-data", "A latent where only data is allowed"),
-    Code("PPL042", "bound-on-latent", "A bound that depends on a latent", "warning"),
     Code("PPL043", "flat-unreached", "A flat prior that no likelihood reaches"),
     Code("PPL044", "no-likelihood", "A model without an observed site or factor", "warning"),
     Code("PPL045", "plate-observed-dims", "An observed site whose plates are not its dims"),

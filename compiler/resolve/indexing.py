@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from compiler.ir import Constant, Expression, IndexAt, Range, Reference, ValueType
 from compiler.ir.axes import ShapeProblem, shown
 from compiler.ir.types import Axis
+from compiler.resolve.by_hand import tell_index_by_hand
 from compiler.resolve.constants import whole_number
 from compiler.resolve.scope import Scope
 from grammar import nodes
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 def resolve_index(expressions: Expressions, expr: nodes.Index, scope: Scope) -> Expression | None:
     """Return the typed expression of an index; None where something is wrong, once told."""
+    if tell_index_by_hand(expr, scope):
+        return None
     base = expressions.resolve(expr.base, scope)
     resolved = [_resolve_place(expressions, place, scope) for place in expr.indices]
     places = [place for place in resolved if place is not None]

@@ -54,26 +54,15 @@ def resolve_modifiers(
         resolved.row.name == "Uniform" and resolved.random and not observed and not predicting
     )
     if found.lowered and fine and not observed and not predicting:
-        return _lowered(statement, resolved, found, scope)
+        return _lowered(resolved, found)
     found.lowered = False
     return found if fine else None
 
 
-def _lowered(
-    statement: nodes.Sample, resolved: ResolvedDistribution, found: Modifiers, scope: Scope
-) -> Modifiers:
+def _lowered(resolved: ResolvedDistribution, found: Modifiers) -> Modifiers:
     if resolved.row.name == "Uniform":
         arguments = resolved.distribution.arguments
         found.lower, found.upper = arguments["low"], arguments["high"]
-    if resolved.row.name == "Flat":
-        return found  # there is no other way to say it, and its density stays constant
-    scope.diagnostics.report(
-        "PPL042",
-        statement.distribution.span,
-        f"the bounds of `{statement.name.text}` depend on latents, so it is drawn on a fixed "
-        "range and moved to them",
-        "nothing to do: the density stays as written; `--silence PPL042` hides this note",
-    )
     return found
 
 

@@ -127,7 +127,7 @@ def _foreseen(body: Body, statement: nodes.Recur, scope: Scope) -> dict[str, Sym
             row = None if drawn is None else DISTRIBUTIONS.get(drawn)
             dims = () if isinstance(one, nodes.Factor) else resolve_dims(one.dims, scope)
             if isinstance(one, nodes.RecurAssign) and not dims:
-                dims = _first_event(body, one, scope)
+                dims = _first_event(body, one, scope, found)
             kind = ValueType(
                 element="real" if row is None else row.element,
                 batch=tuple(scope.plates),
@@ -138,10 +138,21 @@ def _foreseen(body: Body, statement: nodes.Recur, scope: Scope) -> dict[str, Sym
     return found
 
 
-def _first_event(body: Body, statement: nodes.RecurAssign, scope: Scope) -> tuple[Axis, ...]:
-    """Return the dims of a first value, silently: what is wrong with it is told later."""
+def _first_event(
+    body: Body, statement: nodes.RecurAssign, scope: Scope, above: dict[str, Symbol]
+) -> tuple[Axis, ...]:
+    """Return the dims of a first value, silently: what is wrong with it is told later.
+
+    Args:
+        body: What resolves statements.
+        statement: The value's definition.
+        scope: That of the block.
+        above: What the block is known to define so far.
+    """
     silent = Diagnostics(scope.diagnostics.path, scope.diagnostics.text)
-    first = body.expressions.resolve(statement.initial, replace(scope, diagnostics=silent))
+    copies = {name: replace(symbol) for name, symbol in above.items()}  # not used by this
+    apart = replace(scope, diagnostics=silent, symbols={**scope.symbols, **copies})
+    first = body.expressions.resolve(statement.initial, apart)
     return () if first is None else first.type.event
 
 

@@ -15,6 +15,7 @@ from compiler.resolve.how_drawn import Modifiers
 from compiler.resolve.modifiers import resolve_modifiers
 from compiler.resolve.scope import Scope, Symbol
 from compiler.resolve.states import resolve_state
+from compiler.resolve.unsummed import dot_remedy
 from compiler.resolve.vector_arguments import decentred
 from grammar import nodes
 
@@ -213,11 +214,13 @@ def _checked_left(
     if expressions.sizes.align(resolved.left, left) is not None:
         return True
     span, words = statement.distribution.span, "the arguments have"
+    summed: str | None = None
     for name, argument in resolved.distribution.arguments.items():
         rank = resolved.row.parameter(name).event_rank
         axes = argument.type.event[: len(argument.type.event) - rank]
         if expressions.sizes.align(axes, left) is None:
             span, words = resolved.spans[name], f"`{name}` of {resolved.row.name} has"
+            summed = dot_remedy(argument, left)
             break
     own = f"has {shown(left)}" if left else "is a single number"
     remedy = (
@@ -233,7 +236,7 @@ def _checked_left(
         "PPL036",
         span,
         f"{words} {shown(resolved.left)}, but `{statement.name.text}` {own} here",
-        remedy,
+        summed or remedy,
     )
     return False
 

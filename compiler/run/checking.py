@@ -17,6 +17,9 @@ Array = npt.NDArray[np.float64]
 
 _MOST_NUMBERS = 4_000_000
 _LEAST_REPLICATES = 40
+_FLAGS = frozenset({"right", "left", "until"})
+"""Keywords of `censored` that go by the entry; limits hold for replicates, too."""
+
 ODD = 0.025
 """A p-value below this, or above what it leaves of 1, is odd."""
 
@@ -54,11 +57,15 @@ def checks(program: Program, groups: Mapping[str, xr.Dataset]) -> Iterator[Check
         program: The program.
         groups: Datasets by InferenceData's groups; those that are looked at are `observed_data`
             and `posterior_predictive`.
+
+    Sites whose flags say which values are censored are left out: their replicates are not.
     """
     data, groups_of_draws = groups.get("observed_data"), groups.get("posterior_predictive")
     if data is None or groups_of_draws is None:
         return
     for site in program.sites():
+        if _FLAGS & site.censoring.keys():
+            continue
         if site.name not in data or site.name not in groups_of_draws:
             continue
         observed = np.asarray(data[site.name].to_numpy(), dtype=float).reshape(-1)

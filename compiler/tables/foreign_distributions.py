@@ -6,6 +6,10 @@ from collections.abc import Mapping
 
 _INVERSE = "the second argument of `{}` was an inverse scale; write `{}`"
 _TRUNCATE = "write `{} truncated(lower = ..., upper = ...)`"
+_HIDDEN = (
+    "write the chain in `recur time { … }`: `z ~ init Categorical(p) then "
+    "Categorical(P[prev(z)])`, and below it what is observed, such as `y ~ Normal(mu[z], sigma)`"
+)
 
 BUGS: Mapping[str, str] = {
     "dbern": "write `Bernoulli(probs)`",
@@ -123,7 +127,12 @@ PYMC_AND_NUMPYRO: Mapping[str, str] = {
     "GaussianRandomWalk": "write the walk out with `recur`, or take `cumsum` of normal steps",
     "GeneralizedPareto": "pplc has no generalised Pareto; `Pareto(scale, alpha)` is alike",
     "HalfFlat": "write `Flat(lower = 0)`",
-    "HalfStudentT": "write `HalfCauchy(scale)` or `HalfNormal(scale)`",
+    **dict.fromkeys(
+        ("GaussianHMM", "DiscreteHMM", "HiddenMarkov", "HMM", "GammaGaussianHMM"), _HIDDEN
+    ),
+    **dict.fromkeys(
+        ("HalfStudentT", "HalfT"), "write `StudentT(df, 0, scale) truncated(lower = 0)`"
+    ),
     "ImproperUniform": "write `Flat()`, or `Flat(lower = 0)`",
     "InverseGaussian": "pplc has no inverse Gaussian; `LogNormal(loc, scale)` is alike",
     "LKJ": "write `LKJCholesky(dim, concentration)`; `L @ transpose(L)` is the matrix",

@@ -197,6 +197,15 @@ SENTENCES: Mapping[str, str] = {
     "qr_thin_Q": "leave the columns as they are: the fit finds their scales and correlations",
     "qr_thin_R": "leave the columns as they are: the fit finds their scales and correlations",
     "qr_Q": "leave the columns as they are: the fit finds their scales and correlations",
+    **dict.fromkeys(
+        ("hmm_marginal", "hmm_latent_rng", "hmm_hidden_state_prob", "forward"),
+        "write the chain in a `recur`: `z ~ init Categorical(p) then Categorical(P[prev(z)])`; it "
+        "is summed out by itself",
+    ),
+    **dict.fromkeys(
+        ("log_prob", "logp", "logpdf", "logpmf", "lpdf", "lpmf"),
+        "write a site `y ~ Normal(loc, scale)`, or the density out after `factor name =`",
+    ),
     "log_mix": "draw `z ~ Bernoulli(p) marginalize`, and let the site below depend on it",
     **dict.fromkeys(
         (

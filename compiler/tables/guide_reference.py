@@ -46,9 +46,9 @@ guide {
 - `guide auto`, or no guide at all, leaves the choice to the compiler. Over the continuous latents
   outside minibatched plates it takes AutoMultivariateNormal up to 1,000 dimensions, or
   AutoNoncenteredMultivariateNormal where priors follow other latents;
-  AutoLowRankMultivariateNormal up to 10,000, and AutoNormal above. Latents in minibatched plates get
-  AutoNormal, discrete ones that are not summed out AutoDiscreteParallel. The emitted guide says what
-  was chosen, and why: [how the default fit works](../default-fit.md).
+  AutoLowRankMultivariateNormal up to 10,000, and AutoNormal above. Latents in minibatched plates
+  get AutoNormal, discrete ones that are not summed out AutoDiscreteParallel. The emitted guide says
+  what was chosen, and why: [how the default fit works](../default-fit.md).
 - `Family(*)` is over every latent that no other part names and that the family can hold: the
   discrete latents for AutoDiscreteParallel, the continuous ones for all others. A guide has one `*`
   at most.

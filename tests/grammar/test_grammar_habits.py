@@ -10,6 +10,25 @@ from grammar.problems import SyntaxProblems
 
 IN_A_MODEL = [
     (
+        "mu[k] ~ ordered Normal(0, 1)",
+        "ordered",
+        "a type stands before `~`",
+        "write `mu[k] : ordered ~ Distribution(…)`",
+    ),
+    (
+        "plate group { h ~ init Normal(0, 1) then Normal(prev(h), 1) }",
+        "init",
+        "`init … then …` stands directly in a `recur`",
+        "write `recur dim { … }` around it, and for several series a plate around that: "
+        "`plate group { recur dim { … } }`",
+    ),
+    (
+        "factor a = sum(Normal(mu, 1).log_prob(y))",
+        "Normal(mu, 1).log_prob",
+        "a density is not called as a function",
+        "write a site, `y ~ Normal(…)`, or the density out after `factor name =`",
+    ),
+    (
         "real<lower=0> sigma;",
         "real<lower=0>",
         "this is a declaration of Stan, its type before its name",

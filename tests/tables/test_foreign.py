@@ -16,7 +16,7 @@ from compiler.tables.foreign_functions import SAME_AS, SENTENCES
 from compiler.tables.foreign_keywords import ALIASES
 from compiler.tables.functions import FUNCTIONS
 
-CLAUSES = {"truncated", "censored", "ode"}
+CLAUSES = {"truncated", "censored", "ode", "prev"}
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,13 @@ class LogDensity:
     ) -> None:
         self._model = model
         self._args, self._kwargs = to_double((tuple(args), dict(kwargs or {})))
-        with double_precision(), poutine.block(), torch.no_grad():
+        # A draw of a wide prior may be anything: it is run for its shapes alone.
+        with (
+            double_precision(),
+            poutine.block(),
+            torch.no_grad(),
+            pyro.validation_enabled(False),
+        ):
             trace = poutine.trace(model).get_trace(*self._args, **self._kwargs)
         marginalised = marginalised_sites(trace)
         self._depth = plate_depth(trace) if marginalised else None

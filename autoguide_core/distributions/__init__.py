@@ -12,24 +12,29 @@ LessThan(upper_bound=1.0)
 """
 
 from autoguide_core.distributions import tails_integrated  # registers tails
+from autoguide_core.distributions.by_mean import BetaProportion, NegativeBinomial2
 from autoguide_core.distributions.censored import Censored
 from autoguide_core.distributions.discrete_uniform import DiscreteUniform
 from autoguide_core.distributions.flat import Flat
 from autoguide_core.distributions.gaps import Gaps
 from autoguide_core.distributions.ordered import Ordered, PositiveOrdered
 from autoguide_core.distributions.ordered_probit import OrderedProbit
+from autoguide_core.distributions.skew_normal import SkewNormal
 from autoguide_core.distributions.truncated import Truncated
 from autoguide_core.distributions.truncated_counts import Bounded, TruncatedCounts
 
 __all__ = [
+    "BetaProportion",
     "Bounded",
     "Censored",
     "DiscreteUniform",
     "Flat",
     "Gaps",
+    "NegativeBinomial2",
     "Ordered",
     "OrderedProbit",
     "PositiveOrdered",
+    "SkewNormal",
     "Truncated",
     "TruncatedCounts",
     "tails_integrated",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from compiler.emit.imports import Import
 from compiler.emit.indexing import emit_index
 from compiler.emit.lags import at_present, emit_initially, emit_lag
-from compiler.emit.layout import align, to_plate, view_data, view_stored
+from compiler.emit.layout import align, to_plate, view_array, view_data, view_stored
 from compiler.emit.library import emit_basis, emit_covariance, emit_interpolate, emit_ode
 from compiler.emit.place import Place
 from compiler.emit.python import COMPARE, at_least, binary, fill_template, floating, method
@@ -360,6 +360,14 @@ def _filled(row: FunctionRow, expr: Apply, place: Place) -> str:
     return row.template.replace("{shape}", shape).replace("{0}", floating_code(value, place))
 
 
+def _place(row: FunctionRow, expr: Apply, place: Place) -> str:
+    (size,) = expr.arguments
+    assert isinstance(size, Reference)
+    if size.name == place.step:
+        return f"torch.tensor(float({place.step_name}))"
+    return view_array(fill_template(row.template, [emit(size, place)]), (size.name,), place)
+
+
 def _quantile(row: FunctionRow, expr: Apply, place: Place) -> str:
     x, q = expr.arguments
     code = fill_template(row.template, [emit(x, place), floating_code(q, place)])
@@ -398,6 +406,7 @@ _EMITTERS: dict[ShapeRule, Callable[[FunctionRow, Apply, Place], str]] = {
     "add_diagonal": _add_diagonal,
     "filled": _filled,
     "identity": _filled,
+    "place": _place,
     "quantile": _quantile,
     "columns": _columns,
     "concatenate": _concatenate,

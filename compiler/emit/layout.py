@@ -17,7 +17,11 @@ from compiler.tables.reserved import python_name
 
 def view_data(name: str, axes: tuple[Axis, ...], place: Place) -> str:
     """Return the code of a data variable (or a derived value) as seen from `place`."""
-    code = python_name(name)
+    return view_array(python_name(name), axes, place)
+
+
+def view_array(code: str, axes: tuple[Axis, ...], place: Place) -> str:
+    """Return the code of what has exactly some axes, such as data, as seen from `place`."""
     for position, axis in enumerate(axes):
         if isinstance(axis, str) and place.plates.get(axis) is not None:
             code = f"{code}[{':, ' * position}{axis}_index]"

@@ -170,11 +170,10 @@ def _distribution(
     if site.imputes is not None:
         parts.append(f"near={python_name(site.imputes)}")
         place.needs.names.add(site.imputes)
-    if row.ours:
-        place.needs.imports.add(Import(OURS, row.name))
     total = site.distribution.arguments.get("total_count")
     extended = _EXTENDED.get(row.name) if total is not None and total.type.random else None
-    code = f"{'' if row.ours else 'dist.'}{extended or row.name}({', '.join(parts)})"
+    made = f"dist.{extended}" if extended else _class(row, place)
+    code = f"{made}({', '.join(parts)})"
     if site.truncated:
         bounds = {"lower": site.lower, "upper": site.upper}
         wrapper = "TruncatedCounts" if row.discrete else "Truncated"
@@ -185,6 +184,14 @@ def _distribution(
     if site.censoring:
         return _wrapped("Censored", code, site.censoring, left, place)
     return code
+
+
+def _class(row: DistributionRow, place: Place) -> str:
+    """Return the code of a distribution's class."""
+    if not row.ours:
+        return f"dist.{row.name}"
+    place.needs.imports.add(Import(OURS, row.name))
+    return row.name
 
 
 def _wrapped(
@@ -225,13 +232,16 @@ def base_line(site: Site, place: Place) -> str:
     """Return the line that draws the standard variable of a non-centred site."""
     row = DISTRIBUTIONS[site.distribution.name]
     assert row.loc_scale is not None
+    standard = {row.loc_scale.loc: "0.0", row.loc_scale.scale: "1.0"}
     parts: list[str] = []
-    for name, argument in site.distribution.arguments.items():
-        if name not in (row.loc_scale.loc, row.loc_scale.scale):
-            parameter = row.parameter(name)
+    for parameter in row.parameters:
+        argument = site.distribution.arguments.get(parameter.name)
+        if parameter.name in standard:
+            parts.append(standard[parameter.name])
+        elif argument is not None:
             code = argument_code(argument, parameter, row, place)
             parts.append(align(code, argument.type, _left(site), place))
-    base = f"dist.{row.name}({', '.join([*parts, '0.0', '1.0'])})"
+    base = f"{_class(row, place)}({', '.join(parts)})"
     if row.loc_scale.matrix:
         base = "dist.Normal(0.0, 1.0)"
     if site.event:

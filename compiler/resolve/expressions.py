@@ -32,8 +32,10 @@ from compiler.resolve.lags import (
     resolve_lags,
     tell_unstarted,
 )
+from compiler.resolve.places import resolve_place
 from compiler.resolve.scope import KIND_WORDS, Scope, Symbol, SymbolKind
 from compiler.resolve.shapes import RULES
+from compiler.tables.constants import CONSTANTS
 from compiler.tables.distributions import DISTRIBUTIONS
 from compiler.tables.foreign import function_hint
 from compiler.tables.function_row import FunctionRow, hull
@@ -111,6 +113,8 @@ class Expressions:
     # --- names --------------------------------------------------------------------------------
 
     def _variable(self, name: nodes.Name, scope: Scope) -> Expression | None:
+        if scope.is_constant(name.text):
+            return number(CONSTANTS[name.text])
         symbol = earlier_step(name, scope) or scope.look_up(
             name, ("site", "data", "derived", "local", "record", "dim")
         )
@@ -243,6 +247,8 @@ class Expressions:
             return resolve_basis(self, row, call, scope)
         if row.shape in ("filled", "identity"):
             return self._filled(row, call, scope)
+        if row.shape == "place":
+            return resolve_place(self, row, call, scope)
         if row.shape == "size":
             return self._size(row, call, scope)
         return self._apply(row, call.arguments, call.span, scope, call.keywords)
@@ -349,6 +355,9 @@ class Expressions:
         row: FunctionRow, exprs: Sequence[nodes.Expr], arguments: Sequence[Expression]
     ) -> Expression | None:
         """Fold `2 / 3`, which would otherwise be emitted as arithmetic; keep `2 * k`."""
+        if row.name == "negative" and isinstance(arguments[0], Constant):
+            operand = arguments[0].value
+            return None if isinstance(operand, bool | str) else number(-operand)
         if row.name not in ("+", "-", "*", "/", "**"):
             return None
         values = [a.value for a in arguments if isinstance(a, Constant)]

@@ -8,6 +8,7 @@ from typing import Literal
 
 from compiler.diagnostics import Diagnostics, did_you_mean
 from compiler.ir.types import Axis, ValueType
+from compiler.tables.constants import CONSTANTS
 from compiler.tables.distributions import DISTRIBUTIONS
 from compiler.tables.functions import FUNCTIONS
 from compiler.tables.reserved import python_name, why_reserved
@@ -158,6 +159,10 @@ class Scope:
         if {kind, before} == {"dim", "data"}:
             return f"call one `{name}_of`, and read its column with --map {name}_of={name}"
         return "names are unique over the whole spec; choose another"
+
+    def is_constant(self, name: str) -> bool:
+        """Tell whether a name stands for a number of mathematics: nothing of the spec has it."""
+        return name in CONSTANTS and name not in self.symbols and name not in self.bound_later
 
     def look_up(self, name: nodes.Name, wanted: tuple[SymbolKind, ...]) -> Symbol | None:
         """Return what a name stands for, marked as used; tell where there is nothing.

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 SAME_AS: Mapping[str, str] = {
     "amax": "max(x)",
     "amin": "min(x)",
-    "arange": "i of a plate's dim, or a data column",
+    **dict.fromkeys(
+        ("arange", "range", "seq", "seq_along", "seq_len", "linspaced_int_array", "index_of"),
+        "place(dim)",
+    ),
     "arccos": "acos(x)",
     "arcsin": "asin(x)",
     "arctan": "atan(x)",

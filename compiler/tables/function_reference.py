@@ -59,6 +59,7 @@ _RESULTS: dict[ShapeRule, str] = {
     "covariance": "[a] or [a, feature] is [a, a]; with x2 [b], [a, b]",
     "interpolate": "those of t",
     "basis": "[a] is [a, dim]",
+    "place": "[dim]; a number inside its plate",
     "ode": "[dim of ts], or [dim of ts, dim of z0]",
     "add_diagonal": "as the first argument",
 }

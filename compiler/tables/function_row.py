@@ -32,6 +32,7 @@ ShapeRule = Literal[
     "ode",
     "interpolate",
     "basis",
+    "place",
 ]
 """How a result's axes follow from the arguments'; each is a rule of `compiler.resolve.shapes`."""
 

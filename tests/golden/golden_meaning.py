@@ -229,7 +229,8 @@ class Meaning:
             base = torch.linalg.solve(scale, (value - loc).unsqueeze(-1)).squeeze(-1)
             return dist.Normal(0.0, 1.0).log_prob(base)
         standard = {row.loc_scale.loc: torch.tensor(0.0), row.loc_scale.scale: torch.tensor(1.0)}
-        return getattr(dist, row.name)(**arguments, **standard).log_prob((value - loc) / scale)
+        made = getattr(ours if row.ours else dist, row.name)(**arguments, **standard)
+        return made.log_prob((value - loc) / scale)
 
     def _axes(self, site: Site) -> tuple[Axis, ...]:
         if site.observed:
@@ -271,6 +272,9 @@ class Meaning:
                 return self._at(base, entry, local)[places]
             case Invoke(function=name, arguments=arguments):
                 return self._invoke(name, [self._at(a, entry, local) for a in arguments], entry)
+            case Apply(function="place", arguments=(Reference(name=dim),)):
+                all_places = torch.arange(float(self._lengths[dim]))
+                return all_places if expr.type.event else all_places[entry[dim]]
             case Apply(function="ode"):
                 return self._solved(expr, entry, local)
             case Apply():

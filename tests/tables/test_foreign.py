@@ -28,7 +28,7 @@ CLAUSES = {"truncated", "censored", "ode", "prev"}
         ("cauchy", "`Cauchy(loc, scale)`"),
         ("half_normal", "`HalfNormal(scale)`"),
         ("student_t", "`StudentT(df, loc, scale)`"),
-        ("neg_binomial_2", "logits = log(mu / phi)"),
+        ("neg_binomial_2_log", "NegativeBinomial2(exp(eta), phi)"),
         ("bernoulli_logit", "`Bernoulli(logits = ...)`"),
         ("lkj_corr_cholesky", "`LKJCholesky(dim, concentration)`"),
         ("HalfFlat", "`Flat(lower = 0)`"),

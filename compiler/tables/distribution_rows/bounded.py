@@ -30,6 +30,16 @@ ROWS = (
         truncatable=True,
     ),
     DistributionRow(
+        "BetaProportion",
+        (Parameter("mean", "unit_interval"), Parameter("precision", "positive")),
+        "the beta distribution by its mean, for proportions in a regression",
+        "Beta(mean precision, (1 - mean) precision)",
+        support=_UNIT,
+        truncatable=True,
+        ours=True,
+        note="The variance is mean (1 - mean) / (precision + 1).",
+    ),
+    DistributionRow(
         "Kumaraswamy",
         _CONCENTRATIONS,
         "much like the beta distribution, with a quantile function in closed form",

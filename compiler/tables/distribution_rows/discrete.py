@@ -79,7 +79,17 @@ ROWS = (
         support=_COUNT,
         truncatable=True,
         note="Its mean is total_count probs / (1 - probs): for a mean mu and a dispersion phi, "
-        "write NegativeBinomial(phi, logits = log(mu / phi)).",
+        "write NegativeBinomial2(mu, phi).",
+    ),
+    DistributionRow(
+        "NegativeBinomial2",
+        (Parameter("mean", "nonnegative"), Parameter("dispersion", "positive")),
+        "overdispersed counts by their mean: the negative binomial of regressions",
+        "choose(x + d - 1, x) (mean / (mean + d))^x (d / (mean + d))^d, where d = dispersion",
+        support=_COUNT,
+        truncatable=True,
+        ours=True,
+        note="The variance is mean + mean^2 / dispersion.",
     ),
     DistributionRow(
         "LogNormalNegativeBinomial",

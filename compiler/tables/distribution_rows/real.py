@@ -77,6 +77,15 @@ ROWS = (
         mean_known=False,
     ),
     DistributionRow(
+        "SkewNormal",
+        (LOC, SCALE, Parameter("skew")),
+        "a normal distribution with a skew, to the right where skew is positive",
+        "2 phi(z) Phi(skew z) / scale, where z = (x - loc) / scale, phi and Phi are the standard "
+        "normal density and distribution function",
+        loc_scale=LocScale(),
+        ours=True,
+    ),
+    DistributionRow(
         "Gumbel",
         (LOC, SCALE),
         "the distribution of a maximum (type I extreme value)",

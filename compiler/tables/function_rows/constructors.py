@@ -17,6 +17,8 @@ ROWS = (
                 constantly(Support(kind="positive_definite"))),
     FunctionRow("count", ("dim",), "size", "{0}", "The size of a dim; the same as its bare name.",
                 "{0}", "int", same),
+    FunctionRow("place", ("dim",), "place", "torch.arange(float({0}))",
+                "Which entry of the dim an entry is: 0, 1, 2, … over the dim.", None, "int", same),
     FunctionRow("quantile", ("x", "q"), "quantile", "torch.quantile({0}, {1}, dim=-1)",
                 "Quantiles of the vector x at q, a number or a list.", None, "real", same),
     FunctionRow("columns", ("*x",), "columns", "torch.stack([{items}], -1)",

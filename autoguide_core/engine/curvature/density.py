@@ -110,12 +110,6 @@ class LogDensity:
         _, trace = self._run(_Constrain(self.unpack(point), self._known(knowledge)))
         return {name: trace.nodes[name]["value"] for name in self.layout}
 
-    def from_centred(self, point: torch.Tensor, knowledge: torch.Tensor) -> torch.Tensor:
-        """The point in non-centred coordinates of one in the model's own; both (D,)."""
-        constrain = _Constrain(self.unpack(point), self._known(knowledge), centred=True)
-        self._run(constrain)
-        return torch.cat([constrain.standard[name].reshape(-1) for name in self.layout])
-
     def to_centred(self, point: torch.Tensor, knowledge: torch.Tensor) -> torch.Tensor:
         """The point in the model's own coordinates of a non-centred one; both (D,)."""
         constrain = _Constrain(self.unpack(point), self._known(knowledge))
@@ -169,7 +163,6 @@ class _Constrain(Messenger):
         given: Real values by site.
         knowledge: What is known of the sites to be non-centred; see ``Conditional``.
         nudge: By how much all but a site's own prior see its unconstrained value moved.
-        centred: Whether the values are unconstrained ones for the non-centred sites, too.
     """
 
     def __init__(
@@ -177,14 +170,10 @@ class _Constrain(Messenger):
         given: Mapping[str, torch.Tensor],
         knowledge: Knowledge | None = None,
         nudge: Mapping[str, torch.Tensor] | None = None,
-        *,
-        centred: bool = False,
     ) -> None:
         super().__init__()
         self._given, self._knowledge, self._nudge = given, knowledge or {}, nudge
-        self._centred = centred
         self.unconstrained: dict[str, torch.Tensor] = {}
-        self.standard: dict[str, torch.Tensor] = {}
         self.log_det: torch.Tensor | float = 0.0
 
     def _pyro_sample(self, msg: Any) -> None:
@@ -192,14 +181,9 @@ class _Constrain(Messenger):
         value = self._given.get(name)
         if value is None:
             return
-        self.standard[name] = value
         if name in self._knowledge and (prior := location_scale(msg["fn"])) is not None:
-            conditional = Conditional(prior, *self._knowledge[name])
-            if self._centred:
-                self.standard[name] = conditional.inverse(value)
-            else:
-                value, log_det = conditional(value)
-                self.log_det = self.log_det + log_det.sum()
+            value, log_det = Conditional(prior, *self._knowledge[name])(value)
+            self.log_det = self.log_det + log_det.sum()
         self.unconstrained[name] = value
         transform = biject_to(msg["fn"].support)
         msg["value"] = transform(value)

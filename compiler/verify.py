@@ -38,6 +38,7 @@ from compiler.tables.distributions import DISTRIBUTIONS
 from compiler.tables.families import FAMILIES
 from compiler.tables.functions import FUNCTIONS, OPERATORS
 from compiler.tables.inits import INITS
+from compiler.tables.mixtures import row_of
 from compiler.tables.options import Option
 from compiler.tables.reserved import why_reserved
 
@@ -129,10 +130,11 @@ def _body(
 
 def _site(site: Site, program: Program, known: set[str], functions: set[str]) -> Iterator[str]:
     for drawn in (site.distribution, *([] if site.initial is None else [site.initial])):
-        row = DISTRIBUTIONS.get(drawn.name)
-        if row is None:
-            yield f"{drawn.name!r} is no distribution"
+        unknown = {drawn.name, *drawn.components} - DISTRIBUTIONS.keys()
+        if unknown:
+            yield f"{min(unknown)!r} is no distribution"
             return
+        row = row_of(drawn)
         parameters = {parameter.name for parameter in row.parameters}
         for name, argument in drawn.arguments.items():
             if name not in parameters:

@@ -17,6 +17,7 @@ from autoguide_core.distributions.censored import Censored
 from autoguide_core.distributions.discrete_uniform import DiscreteUniform
 from autoguide_core.distributions.flat import Flat
 from autoguide_core.distributions.gaps import Gaps
+from autoguide_core.distributions.mixture import Mixture, Point
 from autoguide_core.distributions.ordered import Ordered, PositiveOrdered
 from autoguide_core.distributions.ordered_probit import OrderedProbit
 from autoguide_core.distributions.skew_normal import SkewNormal
@@ -30,9 +31,11 @@ __all__ = [
     "DiscreteUniform",
     "Flat",
     "Gaps",
+    "Mixture",
     "NegativeBinomial2",
     "Ordered",
     "OrderedProbit",
+    "Point",
     "PositiveOrdered",
     "SkewNormal",
     "Truncated",

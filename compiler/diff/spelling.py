@@ -19,6 +19,7 @@ from compiler.ir import (
     Range,
     Reference,
 )
+from compiler.tables.mixtures import component_arguments, positional
 
 _STRENGTH = {
     "if": 0, "or": 1, "and": 2, "not": 3,
@@ -40,11 +41,26 @@ class Speller:
 
     def distribution(self, distribution: Distribution) -> str:
         """Return a distribution with its arguments, named where the author named them."""
+        if distribution.components:
+            return self._mixture(distribution)
         arguments = [
             self(value) if number < distribution.positional else f"{name} = {self(value)}"
             for number, (name, value) in enumerate(distribution.arguments.items())
         ]
         return f"{distribution.name}({', '.join(arguments)})"
+
+    def _mixture(self, distribution: Distribution) -> str:
+        parts = [
+            Distribution(
+                name=name,
+                arguments=dict(component_arguments(distribution, number)),
+                positional=positional(distribution, number),
+            )
+            for number, name in enumerate(distribution.components)
+        ]
+        spelt = ", ".join(map(self.distribution, parts))
+        listed = f"[{spelt}]" if distribution.along is None else spelt
+        return f"{distribution.name}({self(distribution.arguments['weights'])}, {listed})"
 
     def __call__(self, expression: Expression, least: int = 0) -> str:
         """Return an expression, in parentheses if it binds looser than `least`."""

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from compiler.emit.calls import OURS, argument_code, arguments_code, axes_code, class_code
 from compiler.emit.expressions import (
     emit,
     floating_code,
     is_number,
-    literal,
     numeric,
-    tensor,
 )
 from compiler.emit.imports import Import
 from compiler.emit.layout import align, view_data
+from compiler.emit.mixtures import mixture_code
 from compiler.emit.place import Place
 from compiler.emit.python import atom, binary, method
 from compiler.emit.sequences.sites import first_and_then
-from compiler.ir import Expression, Items, Program, Site
+from compiler.ir import Expression, Program, Site
 from compiler.ir.types import Axis
-from compiler.tables.distribution_row import DistributionRow, Parameter
+from compiler.tables.distribution_row import DistributionRow
 from compiler.tables.distributions import DISTRIBUTIONS
 from compiler.tables.reserved import python_name
-
-OURS = "autoguide_core.distributions"
 
 _EXTENDED = {"Binomial": "ExtendedBinomial", "BetaBinomial": "ExtendedBetaBinomial"}
 """What stands for a distribution whose number of trials is a latent, and may be below the data."""
@@ -118,6 +116,8 @@ def to_event(code: str, rank: int) -> str:
 
 def _expanded(site: Site, left: tuple[Axis, ...], place: Place) -> str:
     """Return the distribution with `left` among its batch dims."""
+    if site.distribution.components:
+        return mixture_code(site.distribution, left, place)
     row = DISTRIBUTIONS[site.distribution.name]
     arguments = site.distribution.arguments
     own_ranks = {name: row.parameter(name).event_rank for name in arguments}
@@ -141,13 +141,6 @@ def _bounds(site: Site) -> list[Expression]:
     return [b for b in (site.lower, site.upper, *site.censoring.values()) if b is not None]
 
 
-def axes_code(axes: tuple[Axis, ...], place: Place) -> list[str]:
-    """Return the code of the sizes of axes."""
-    axes = tuple(place.states.get(str(axis), axis) for axis in axes)
-    place.needs.names.update(axis for axis in axes if isinstance(axis, str))
-    return [python_name(str(axis)) for axis in axes]
-
-
 def _distribution(
     site: Site,
     row: DistributionRow,
@@ -155,24 +148,16 @@ def _distribution(
     carrier: str | None,
     place: Place,
 ) -> str:
-    parts: list[str] = []
-    for position, (name, argument) in enumerate(site.distribution.arguments.items()):
-        parameter = row.parameter(name)
-        event = argument.type.event
-        own = event[len(event) - parameter.event_rank :] if parameter.event_rank else ()
-        code = argument_code(argument, parameter, row, place)
-        code = align(code, argument.type, (*left, *own), place, last=parameter.event_rank)
-        if name == carrier:
-            shape = [*axes_code(left, place), *["1"] * parameter.event_rank]
-            code = binary("+", code, f"torch.zeros({', '.join(shape)})")
-        positional = position < site.distribution.positional and not parameter.keyword_only
-        parts.append(code if positional else f"{name}={code}")
+    distribution = site.distribution
+    parts = arguments_code(
+        distribution.arguments, row, distribution.positional, left, carrier, place
+    )
     if site.imputes is not None:
         parts.append(f"near={python_name(site.imputes)}")
         place.needs.names.add(site.imputes)
-    total = site.distribution.arguments.get("total_count")
+    total = distribution.arguments.get("total_count")
     extended = _EXTENDED.get(row.name) if total is not None and total.type.random else None
-    made = f"dist.{extended}" if extended else _class(row, place)
+    made = f"dist.{extended}" if extended else class_code(row, place)
     code = f"{made}({', '.join(parts)})"
     if site.truncated:
         bounds = {"lower": site.lower, "upper": site.upper}
@@ -184,14 +169,6 @@ def _distribution(
     if site.censoring:
         return _wrapped("Censored", code, site.censoring, left, place)
     return code
-
-
-def _class(row: DistributionRow, place: Place) -> str:
-    """Return the code of a distribution's class."""
-    if not row.ours:
-        return f"dist.{row.name}"
-    place.needs.imports.add(Import(OURS, row.name))
-    return row.name
 
 
 def _wrapped(
@@ -210,21 +187,6 @@ def _wrapped(
     return f"{wrapper}({code})"
 
 
-def argument_code(
-    argument: Expression, parameter: Parameter, row: DistributionRow, place: Place
-) -> str:
-    """Return the code of a distribution's argument, numbers written as the parameter's kind."""
-    if parameter.constraint == "size":
-        return emit(argument, place)
-    if isinstance(argument, Items) or not is_number(argument):
-        return numeric(argument, place)
-    if parameter.tensor:
-        return tensor(argument, place)
-    if "integer" in parameter.constraint:
-        return literal(argument, whole=True) or emit(argument, place)
-    return floating_code(argument, place)
-
-
 # --- sites that are drawn through another -------------------------------------------------------
 
 
@@ -239,9 +201,9 @@ def base_line(site: Site, place: Place) -> str:
         if parameter.name in standard:
             parts.append(standard[parameter.name])
         elif argument is not None:
-            code = argument_code(argument, parameter, row, place)
+            code = argument_code(argument, parameter, place)
             parts.append(align(code, argument.type, _left(site), place))
-    base = f"{_class(row, place)}({', '.join(parts)})"
+    base = f"{class_code(row, place)}({', '.join(parts)})"
     if row.loc_scale.matrix:
         base = "dist.Normal(0.0, 1.0)"
     if site.event:

@@ -13,12 +13,20 @@ from compiler.ir.types import Axis, Location, Node, Support, ValueType
 class Distribution(Node):
     """A distribution of the table `compiler.tables.distributions` with its arguments.
 
-    `positional` counts how many of `arguments` (in order) the author wrote without a name.
+    Attributes:
+        name: Its name.
+        arguments: By parameter. Those of a mixture's components have the component's number in
+            front: `0.loc`.
+        positional: How many of them (in order) the author wrote without a name.
+        components: The distributions that a mixture is made of.
+        along: The axis that the one component of a mixture stands for.
     """
 
     name: str
     arguments: dict[str, Expression]
     positional: int = 0
+    components: tuple[str, ...] = ()
+    along: Axis | None = None
 
 
 class Site(Node):

@@ -14,6 +14,7 @@ from compiler.resolve.vector_arguments import spread_numbers
 from compiler.tables.distribution_row import DistributionRow, Parameter
 from compiler.tables.distributions import DISTRIBUTIONS
 from compiler.tables.foreign import distribution_hint
+from compiler.tables.mixtures import MIXTURE, POINT
 from grammar import nodes
 from grammar.span import Span
 
@@ -44,15 +45,48 @@ class ResolvedDistribution:
 
 
 def resolve_distribution(
-    call: nodes.Call, expressions: Expressions, scope: Scope
+    call: nodes.Call, expressions: Expressions, scope: Scope, *, component: bool = False
 ) -> ResolvedDistribution | None:
-    """Return the distribution of a call; None where something is wrong, once told."""
+    """Return the distribution of a call; None where something is wrong, once told.
+
+    Args:
+        call: The call.
+        expressions: Resolves its arguments.
+        scope: The names around it.
+        component: Whether it is that of a mixture's component.
+    """
     row = DISTRIBUTIONS.get(call.function.text)
     if row is None:
         _unknown(call.function, scope)
         for argument in (*call.arguments, *(k.value for k in call.keywords)):
             expressions.resolve(argument, scope)
         return None
+    if not _in_its_place(row, call, component, scope):
+        return None
+    targets = matched(row, call, scope)
+    if targets is None:
+        for argument in (*call.arguments, *(k.value for k in call.keywords)):
+            expressions.resolve(argument, scope)
+        return None
+    arguments: dict[str, Expression] = {}
+    spans: dict[str, Span] = {}
+    for node, parameter in targets:
+        resolved = expressions.resolve(node, scope)
+        if resolved is not None:
+            arguments[parameter.name] = resolved
+            spans[parameter.name] = node.span
+    if len(arguments) < len(targets):
+        return None
+    if not _arguments_fit(row, arguments, spans, scope):
+        return None
+    arguments = spread_numbers(row, arguments)
+    return _shaped(row, call, arguments, spans, expressions, scope)
+
+
+def matched(
+    row: DistributionRow, call: nodes.Call, scope: Scope
+) -> list[tuple[nodes.Expr, Parameter]] | None:
+    """Return which parameter each argument of a call goes to; None where it is wrong, once told."""
     given = (*call.arguments, *(keyword.value for keyword in call.keywords))
     bound = row.bind(len(call.arguments), [keyword.name.text for keyword in call.keywords])
     for problem in bound.problems:
@@ -60,19 +94,26 @@ def resolve_distribution(
         if problem.argument is not None and problem.argument >= len(call.arguments):
             place = call.keywords[problem.argument - len(call.arguments)].span
         scope.diagnostics.report("PPL030", place, problem.message, problem.remedy)
-    arguments: dict[str, Expression] = {}
-    spans: dict[str, Span] = {}
-    for node, parameter in zip(given, bound.targets, strict=True):
-        resolved = expressions.resolve(node, scope)
-        if resolved is not None and parameter is not None:
-            arguments[parameter.name] = resolved
-            spans[parameter.name] = node.span
-    if bound.problems or len(arguments) < len(given):
-        return None
-    if not _arguments_fit(row, arguments, spans, scope):
-        return None
-    arguments = spread_numbers(row, arguments)
-    return _shaped(row, call, arguments, spans, expressions, scope)
+    found = [
+        (node, parameter)
+        for node, parameter in zip(given, bound.targets, strict=True)
+        if parameter is not None
+    ]
+    return None if bound.problems or len(found) < len(given) else found
+
+
+def _in_its_place(row: DistributionRow, call: nodes.Call, component: bool, scope: Scope) -> bool:
+    """Tell of a point outside of a mixture, and of a mixture where it cannot stand."""
+    message = remedy = ""
+    if row.name == MIXTURE:
+        message = "a mixture stands alone: not in another, and not behind `init`"
+        remedy = "list all components in one, with the products of the weights"
+    elif row.name == POINT and not component:
+        message = "a point is a component of a mixture, and no distribution of its own"
+        remedy = "write `Mixture([p, 1 - p], [Point(0), Poisson(rate)])`, or `x = value`"
+    if message:
+        scope.diagnostics.report("PPL030", call.span, message, remedy)
+    return not message
 
 
 def _unknown(name: nodes.Name, scope: Scope) -> None:

@@ -9,9 +9,10 @@ from compiler.ir.axes import Sizes, is_computed, shown
 from compiler.ir.types import Axis
 from compiler.resolve.chains import chains_read, misplaced, resolve_chain
 from compiler.resolve.declarations import resolve_dims
-from compiler.resolve.distributions import ResolvedDistribution, resolve_distribution
+from compiler.resolve.distributions import ResolvedDistribution
 from compiler.resolve.expressions import Expressions
 from compiler.resolve.how_drawn import Modifiers
+from compiler.resolve.mixtures import refuse_latent_points, resolve_drawn
 from compiler.resolve.modifiers import resolve_modifiers
 from compiler.resolve.scope import Scope, Symbol
 from compiler.resolve.states import resolve_state
@@ -27,7 +28,7 @@ def resolve_site(
     name = statement.name.text
     if name in scope.foreseen and scope.foreseen[name].kind == "states":
         return resolve_chain(statement, expressions, scope, predicting)
-    resolved = resolve_distribution(statement.distribution, expressions, scope)
+    resolved = resolve_drawn(statement.distribution, expressions, scope)
     data = scope.symbols.get(name)
     observed = data is not None and data.kind == "data"
     dims = resolve_dims(statement.dims, scope)
@@ -52,6 +53,9 @@ def resolve_site(
                 [(f"`{name}` is declared here", data.span)],
             )
             return None
+    latent = not observed and not predicting
+    if resolved and latent and refuse_latent_points(resolved, statement.distribution, scope):
+        resolved = None
     hidden = () if resolved is None else chains_read(resolved.distribution, scope)
     if resolved is None or misplaced(hidden, statement, observed, scope):
         if not observed:
@@ -215,7 +219,8 @@ def _checked_left(
         return True
     span, words = statement.distribution.span, "the arguments have"
     summed: str | None = None
-    for name, argument in resolved.distribution.arguments.items():
+    for name in resolved.spans:
+        argument = resolved.distribution.arguments[name]
         rank = resolved.row.parameter(name).event_rank
         axes = argument.type.event[: len(argument.type.event) - rank]
         if expressions.sizes.align(axes, left) is None:

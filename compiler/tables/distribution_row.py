@@ -26,13 +26,14 @@ ConstraintName = Literal[
     "lower_cholesky",
     "positive_definite",
     "size",
+    "distributions",
 ]
 """What an argument may be.
 
 Each name says it of every entry of the argument, except `simplex`, `ordered`, `lower_cholesky` and
 `positive_definite`, which speak of its own axes together. `half_open_unit_interval` is [0, 1),
 `signed_unit_interval` is [-1, 1], `stability` is (0, 2]. A `size` is a whole number, at least one,
-or a dim, known before running.
+or a dim, known before running. `distributions` are no expression.
 """
 
 

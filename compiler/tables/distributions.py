@@ -9,7 +9,7 @@ Left out of what `pyro.distributions` exports, on purpose:
   `FoldedDistribution`, `Independent`, `MaskedDistribution`, `MaskedMixture`, `MixtureSameFamily`,
   `Rejector`, `SineSkewed`, `TransformedDistribution`, `Unit`, `ZeroInflatedDistribution`
   (modifiers and statements of the language do their work: `truncated`, `factor`, a marginalised
-  `Categorical`, `ZeroInflatedPoisson`);
+  `Categorical`, and `Mixture`, `Point` among its components);
 - `ImproperUniform`, which fails under most init strategies: `Flat` is the language's own;
 - the hidden Markov models and random fields (`DiscreteHMM`, `GaussianHMM`, `GammaGaussianHMM`,
   `IndependentHMM`, `LinearHMM`, `GaussianMRF`), which the language writes `HMM(...) over dim` or
@@ -42,6 +42,7 @@ from compiler.tables.distribution_rows import (
     bounded,
     discrete,
     flat,
+    mixtures,
     multivariate,
     positive,
     real,
@@ -54,6 +55,7 @@ KINDS: Mapping[str, tuple[DistributionRow, ...]] = MappingProxyType(
         "On an interval": bounded.ROWS,
         "On whole numbers and classes": discrete.ROWS,
         "On vectors and matrices": multivariate.ROWS,
+        "Mixtures": mixtures.ROWS,
         "Improper": flat.ROWS,
     }
 )

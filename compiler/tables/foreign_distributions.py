@@ -116,7 +116,7 @@ PYMC_AND_NUMPYRO: Mapping[str, str] = {
     "ChiSquared": "write `Chi2(df)`",
     "Censored": "write `censored(...)` after the distribution",
     "Constant": "write `x = value`",
-    "Delta": "write `x = value`; a name that is not drawn needs no distribution",
+    "Delta": "write `x = value`, or `Point(value)` as a component of a mixture",
     "Deterministic": "write `record x = ...`",
     "ExGaussian": "write the two parts out: a normal one plus an exponential one",
     "FoldedDistribution": "write `HalfNormal(scale)` or `HalfCauchy(scale)`",
@@ -140,12 +140,15 @@ PYMC_AND_NUMPYRO: Mapping[str, str] = {
     "LogisticNormal": "draw `z[k] ~ Normal(loc, scale)` and write `softmax(z)`",
     "LogUniform": "draw `z ~ Uniform(log(low), log(high))` and write `exp(z)`",
     "MaskedDistribution": "write the term out with `factor`",
-    "Mixture": "draw `z ~ Categorical(w) marginalize` and index the components with it",
-    "MixtureGeneral": "draw `z ~ Categorical(w) marginalize` and index the components with it",
-    "MixtureSameFamily": "draw `z ~ Categorical(w) marginalize` and index the components with it",
+    "MixtureGeneral": "write `Mixture(w, [Normal(a, s), StudentT(3, b, t)])`",
+    "MixtureSameFamily": "write `Mixture(w, Normal(mu, sigma))`",
     "MvNormal": "write `MultivariateNormal(loc, covariance_matrix)`",
     "MvStudentT": "write `MultivariateStudentT(df, loc, scale_tril)`",
-    "NormalMixture": "draw `z ~ Categorical(w) marginalize` and index the components with it",
+    "NormalMixture": "write `Mixture(w, Normal(mu, sigma))`",
+    **dict.fromkeys(
+        ("HurdleGamma", "HurdleLogNormal", "ZeroInflatedDistribution"),
+        "write `Mixture([p, 1 - p], [Point(0), LogNormal(mu, sigma)])`",
+    ),
     "Potential": "write `factor name = ...`",
     "SoftAsymmetricLaplace": "write `AsymmetricLaplace(loc, scale, asymmetry)`",
     "Stable": "write `StableWithLogProb(stability, skew, scale, loc)`",
@@ -158,9 +161,9 @@ PYMC_AND_NUMPYRO: Mapping[str, str] = {
     "Unit": "write `factor name = ...`",
     "Wald": "pplc has no inverse Gaussian; `LogNormal(loc, scale)` is alike",
     "WishartBartlett": "write `Wishart(df, scale_tril = L)`",
-    "ZeroInflatedBinomial": "draw `z ~ Bernoulli(gate) marginalize` and write the chance with it",
-    "ZeroInflatedNegativeBinomial2": "write `ZeroInflatedNegativeBinomial(phi, "
-    "logits = log(mu / phi), gate = ...)`",
+    "ZeroInflatedBinomial": "write `Mixture([gate, 1 - gate], [Point(0), Binomial(n, p)])`",
+    "ZeroInflatedNegativeBinomial2": "write `Mixture([gate, 1 - gate], [Point(0), "
+    "NegativeBinomial2(mu, phi)])`",
     "ZeroSumNormal": "write `center(z)` where `z[k] ~ Normal(0, 1)`",
 }
 """Names of PyMC, of NumPyro and of those distributions of Pyro that stay out of the language."""

@@ -209,7 +209,7 @@ SENTENCES: Mapping[str, str] = {
         ("log_prob", "logp", "logpdf", "logpmf", "lpdf", "lpmf"),
         "write a site `y ~ Normal(loc, scale)`, or the density out after `factor name =`",
     ),
-    "log_mix": "draw `z ~ Bernoulli(p) marginalize`, and let the site below depend on it",
+    "log_mix": "write a site `y ~ Mixture([p, 1 - p], [Normal(a, s), Normal(b, t)])`",
     **dict.fromkeys(
         (
             *("ode_rk45", "ode_ckrk", "ode_bdf", "ode_adams", "odeint", "solve_ivp", "diffeqsolve"),

@@ -74,6 +74,7 @@ _CONSTRAINTS: Mapping[ConstraintName, str] = {
     "lower_cholesky": "lower triangular, with a positive diagonal",
     "positive_definite": "symmetric and positive definite",
     "size": "a dim, or a whole number",
+    "distributions": "a list of distributions, or one",
 }
 
 _SUPPORTS = {

@@ -22,6 +22,7 @@ from compiler.ir import (
     Axis,
     Constant,
     Distribution,
+    Distribution,
     Expression,
     FactorTerm,
     Filled,
@@ -189,6 +190,8 @@ class Meaning:
         if site.completed is not None:
             value = self._at(site.completed, entry)
         left = site.event[: len(site.event) - row.event_rank]
+        if site.distribution.components:
+            return self._mixed_density(site.distribution, value, left, entry)
         arguments = {}
         for name, argument in site.distribution.arguments.items():
             rank = row.parameter(name).event_rank
@@ -219,6 +222,39 @@ class Meaning:
                 ours.Ordered(made) if site.constraint == "ordered" else ours.PositiveOrdered(made)
             )
         return made.log_prob(value)
+
+    def _mixed_density(
+        self, mixed: Distribution, value: Tensor, left: tuple[Axis, ...], entry: Entry
+    ) -> Tensor:
+        """Add up the densities of a mixture's components, at an entry of the plates."""
+        own = mixed.arguments["weights"].type.event[-1:]
+        weights = self._spread(mixed.arguments["weights"], (*left, *own), entry, last=1)
+        inner = left if mixed.along is None else (*left, mixed.along)
+        value = value if mixed.along is None else value.unsqueeze(-1)
+        real = any(not DISTRIBUTIONS[name].discrete for name in mixed.components)
+        densities, points = [], torch.zeros(value.shape, dtype=torch.bool)
+        for number, name in enumerate(mixed.components):
+            arguments = {
+                key.split(".", 1)[1]: self._spread(argument, inner, entry)
+                for key, argument in mixed.arguments.items()
+                if key.startswith(f"{number}.")
+            }
+            if name == "Point":
+                at = value == arguments["value"]
+                densities.append(at.to(value.dtype))
+                points = points | at
+                continue
+            made = getattr(ours if DISTRIBUTIONS[name].ours else dist, name)(**arguments)
+            inside = made.support.check(value)
+            kept = torch.where(inside, value, made.sample())
+            densities.append(made.log_prob(kept).exp() * inside)
+        if mixed.along is not None:
+            return (weights * densities[0]).sum(-1).log()
+        parts = [
+            d if name == "Point" or not real else torch.where(points, 0.0, d)
+            for d, name in zip(densities, mixed.components, strict=True)
+        ]
+        return sum(weights[..., i] * d for i, d in enumerate(parts)).log()
 
     def _base_density(self, site: Site, arguments: dict[str, Any], value: Tensor) -> Tensor:
         """Return the density of the standard variable that a non-centred site is drawn through."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from compiler.emit.calls import OURS, axes_code
 from compiler.emit.imports import Import
 from compiler.emit.place import Place
 from compiler.emit.python import call, method
-from compiler.emit.sites import OURS, axes_code, full_distribution, to_event
+from compiler.emit.sites import full_distribution, to_event
 from compiler.ir import Site
 from compiler.tables.reserved import python_name
 

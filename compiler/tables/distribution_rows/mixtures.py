@@ -9,7 +9,7 @@ ROWS = (
         "Mixture",
         (Parameter("weights", "simplex", ("n",)), Parameter("components", "distributions")),
         "one of several distributions, each with a weight",
-        "the sum over i of weights[i] components[i](x)",
+        "the sum over i of weights[i] times the density of components[i] at x",
         mean_known=False,
         ours=True,
         note="The components are a list of any distributions of single numbers, or one whose "

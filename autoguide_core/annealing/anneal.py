@@ -12,6 +12,7 @@ from torch import Tensor
 from autoguide_core.annealing.base import Base
 from autoguide_core.annealing.moves import Mover
 from autoguide_core.annealing.particles import Evaluate, Path
+from autoguide_core.annealing.resampling import systematic
 from autoguide_core.annealing.settling import settle
 
 _KEPT = 0.5
@@ -99,7 +100,7 @@ def anneal(
         temperature = min(1.0, temperature + step)
         temperatures.append(temperature)
         report(len(temperatures), _MOST_TEMPERATURES, temperature)
-        particles = particles.take(_resampled(log_weights, generator))
+        particles = particles.take(systematic(torch.softmax(log_weights, 0), count, generator))
         mover.adapt(particles.points)
         if temperature < 1.0:
             for _ in range(_MOVES_BETWEEN):
@@ -137,12 +138,3 @@ def _effective(log_weights: Tensor) -> float:
     """The effective share of weighted particles, from 0 to 1."""
     total = 2.0 * log_weights.logsumexp(0) - (2.0 * log_weights).logsumexp(0)
     return float(total.exp()) / len(log_weights)
-
-
-def _resampled(log_weights: Tensor, generator: torch.Generator) -> Tensor:
-    """Systematic resampling (Kitagawa 1996): places of the particles to go on with."""
-    cumulative = torch.softmax(log_weights, 0).cumsum(0)
-    offset = torch.rand(1, generator=generator, dtype=torch.float64)
-    count = len(log_weights)
-    points = (torch.arange(count, dtype=torch.float64) + offset) / count
-    return torch.searchsorted(cumulative, points * cumulative[-1]).clamp(max=count - 1)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import torch
 
+from autoguide_core.annealing.resampling import systematic
+
 
 def resample(
     draws: Mapping[str, torch.Tensor], weights: torch.Tensor, n: int, seed: int
@@ -33,9 +35,6 @@ def resample(
                 f"site {name!r} has {value.shape[0]} draws for {weights.shape[0]} weights"
             )
     generator = torch.Generator().manual_seed(seed)
-    cumulative = weights.double().cpu().cumsum(0)
-    cumulative = cumulative / cumulative[-1]
-    points = (torch.arange(n) + torch.rand((), generator=generator, dtype=torch.float64)) / n
-    index = torch.searchsorted(cumulative, points).clamp(max=len(weights) - 1)
+    index = systematic(weights.double().cpu(), n, generator)
     index = index[torch.randperm(n, generator=generator)]
     return {name: value[index.to(value.device)] for name, value in draws.items()}

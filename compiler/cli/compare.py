@@ -10,7 +10,16 @@ from pathlib import Path
 import click
 
 from compiler.cli.guard import DOUBTFUL, OK, Guarded
-from compiler.cli.options import allow_callables, correction, data_options, mapping_of, silence
+from compiler.cli.options import (
+    allow_callables,
+    correction,
+    data_options,
+    guide_name,
+    mapping_of,
+    quiet_option,
+    seed_option,
+    silence,
+)
 from compiler.cli.report import show
 from compiler.cli.specs import compilation
 
@@ -27,7 +36,7 @@ from compiler.cli.specs import compilation
 )
 @click.argument("spec", metavar="SPEC")
 @data_options
-@click.option("--guide", metavar="NAME", help="Which of the spec's guides; the first by default.")
+@guide_name
 @click.option(
     "--chains",
     type=click.IntRange(2),
@@ -57,7 +66,7 @@ from compiler.cli.specs import compilation
     metavar="P",
     help="Acceptance probability; nearer to 1, steps are shorter and fewer diverge.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of all random numbers.")
+@seed_option
 @click.option(
     "--out", metavar="DIR", help="Folder of the results; SPEC's name + -compare by default."
 )
@@ -76,9 +85,7 @@ from compiler.cli.specs import compilation
     show_default=True,
     help="How the table is printed.",
 )
-@click.option(
-    "-q", "--quiet", is_flag=True, help="Print errors only, and the JSON where asked for."
-)
+@quiet_option
 @silence
 def command(
     spec: str,

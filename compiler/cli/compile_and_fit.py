@@ -10,7 +10,16 @@ from typing import Any
 import click
 
 from compiler.cli.guard import DOUBTFUL, OK, Guarded
-from compiler.cli.options import allow_callables, correction, data_options, mapping_of, silence
+from compiler.cli.options import (
+    allow_callables,
+    correction,
+    data_options,
+    guide_name,
+    mapping_of,
+    quiet_option,
+    seed_option,
+    silence,
+)
 from compiler.cli.report import show
 from compiler.cli.specs import compilation
 from compiler.cli.together import joined_processes
@@ -31,8 +40,8 @@ from compiler.tables.optimizers import SETTINGS
 )
 @click.argument("spec", metavar="SPEC")
 @data_options
-@click.option("--guide", metavar="NAME", help="Which of the spec's guides; the first by default.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of all random numbers.")
+@guide_name
+@seed_option
 @click.option("--steps", type=click.IntRange(1), help="Gradient steps.")
 @click.option("--draws", type=click.IntRange(2), help="Draws of the posterior to keep.")
 @click.option(
@@ -103,9 +112,7 @@ from compiler.tables.optimizers import SETTINGS
     show_default=True,
     help="How the summary is printed.",
 )
-@click.option(
-    "-q", "--quiet", is_flag=True, help="Print errors only, and the JSON where asked for."
-)
+@quiet_option
 @silence
 def command(
     spec: str,

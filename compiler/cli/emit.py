@@ -9,7 +9,7 @@ import click
 
 from compiler.cli.files import write_output
 from compiler.cli.guard import Guarded
-from compiler.cli.options import output, silence
+from compiler.cli.options import guide_name, output, silence
 from compiler.cli.sources import source, syntax_errors
 from compiler.cli.specs import program
 
@@ -39,7 +39,7 @@ STAGES = ("ast", "ir", "model", "guide", "module")
     show_default=True,
     help="Whose guide classes the code uses: autoguide_core's or Pyro's own.",
 )
-@click.option("--guide", metavar="NAME", help="Which of the spec's guides; the first by default.")
+@guide_name
 @silence
 @output
 def command(

@@ -47,6 +47,18 @@ output = click.option(
     help="Write to this file instead of to standard output.",
 )
 
+guide_name = click.option(
+    "--guide", metavar="NAME", help="Which of the spec's guides; the first by default."
+)
+
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of all random numbers."
+)
+
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, help="Print errors only, and the JSON where asked for."
+)
+
 allow_callables = click.option(
     "--allow-callables",
     is_flag=True,

@@ -46,8 +46,6 @@ def quantiles(posterior: Posterior, which: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_density(name: str) -> None:
     posterior, statement = Posterior(name), STATEMENTS[name]
-    if not posterior.spec.exists():
-        pytest.skip("there is no spec of it yet")
     data = posterior.data()
     if name == "prideprejudice_chapter-ldaK5":
         data = small(data)

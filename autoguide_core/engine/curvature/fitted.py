@@ -12,10 +12,9 @@ from autoguide_core.annealing import Annealed, Base, NormalMixture, StandardNorm
 from autoguide_core.annealing.anneal import Report
 from autoguide_core.engine.curvature.compiled import CompiledGradients
 from autoguide_core.engine.curvature.mode import Mode
-from autoguide_core.engine.curvature.search import Search
+from autoguide_core.engine.curvature.search import POINTS_PER_CALL, Search
 from autoguide_core.engine.curvature.whitening import by_curvature
 
-_POINTS_PER_CALL = 64
 _LEAST_SHARE = 0.05
 """What each of several modes gets of the draws that annealing begins with, at least."""
 
@@ -37,7 +36,10 @@ class FittedGaussian:
     @cached_property
     def gradients(self) -> CompiledGradients:
         """The density, compiled."""
-        return CompiledGradients(self.search.gradients, len(self.centre), _POINTS_PER_CALL)
+        search = self.search
+        return search.compiled or CompiledGradients(
+            search.gradients, len(self.centre), POINTS_PER_CALL
+        )
 
     @property
     def modes(self) -> Sequence[Mode]:

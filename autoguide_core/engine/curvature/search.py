@@ -11,7 +11,7 @@ import torch
 from autoguide_core.engine.curvature.compiled import CompiledGradients
 from autoguide_core.engine.curvature.density import LogDensity
 from autoguide_core.engine.curvature.folding import flat_layout
-from autoguide_core.engine.curvature.gradients import Evaluator, Gradients
+from autoguide_core.engine.curvature.gradients import Gradients
 from autoguide_core.engine.curvature.knowledge import learn_knowledge
 from autoguide_core.engine.curvature.mode import Mode, find_modes
 from autoguide_core.engine.progress import Reporter
@@ -19,8 +19,10 @@ from autoguide_core.engine.structure import Model
 
 STARTS = 4
 _START_RADIUS = 2.0
-_FEW, _POINTS_PER_CALL = 100, 64
+_FEW = 100
 """Latent dimensions up to which a search is over before its density would be compiled."""
+POINTS_PER_CALL = 64
+"""Points that compiled code evaluates at once."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Search:
         gradients: The same, with gradients; what it knows of non-centred latents is ``known``.
         begin: Where the guide began, in coordinates without knowledge, shape (D,).
         start: A starting point in its coordinates, shape (D,).
+        compiled: The density, compiled, where the search has needed it so.
         modes: The highest mode and others that count; none if no start had a finite density.
     """
 
@@ -40,6 +43,7 @@ class Search:
     begin: torch.Tensor
     start: torch.Tensor
     modes: tuple[Mode, ...]
+    compiled: CompiledGradients | None = None
 
     @property
     def mode(self) -> Mode | None:
@@ -87,8 +91,8 @@ def search_modes(
     for _ in range(STARTS - 1):
         unit = torch.rand(density.dim, generator=generator, dtype=start.dtype, device=start.device)
         starts.append(_START_RADIUS * (2.0 * unit - 1.0))
-    evaluator: Evaluator = gradients
+    compiled = None
     if density.dim > _FEW:
-        evaluator = CompiledGradients(gradients, density.dim, _POINTS_PER_CALL)
-    modes = find_modes(evaluator, starts, report.phase("mode"))
-    return Search(density, gradients, begin, start, tuple(modes))
+        compiled = CompiledGradients(gradients, density.dim, POINTS_PER_CALL)
+    modes = find_modes(compiled or gradients, starts, report.phase("mode"))
+    return Search(density, gradients, begin, start, tuple(modes), compiled)

@@ -26,7 +26,8 @@ check: $(VENV)/.dev ## Lint, check the formatting and the types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: $(VENV)/.dev ## Write the generated reference pages anew
+docs: $(VENV)/.dev ## Regenerate the reference pages and the parser's tables
+	$(BIN)/python -m grammar.tables
 	$(BIN)/python -m compiler.tables.reference
 	$(BIN)/python -m compiler.tables.guide_reference
 	$(BIN)/python -m compiler.tables.function_reference

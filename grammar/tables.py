@@ -1,63 +1,77 @@
-"""Builds the LALR(1) parser once and keeps its tables in the user's cache directory.
+"""The LALR(1) parser of `ppl.lark`, from tables that are part of this package.
 
-Building takes about 200 ms, loading 15 ms. Where nothing can be kept (a read-only home, no home at
-all), the parser is built anew, silently.
+Building the parser takes 140 ms or more, reading its tables 11 ms. `python -m grammar.tables`
+regenerates them after a change of the grammar; until then, and under another series of Lark, the
+parser is built in every process. Nothing outside the package is read or written.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
-from contextlib import suppress
+import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import lark
+from lark.grammar import Rule
+from lark.lexer import TerminalDef
 
 from grammar.newlines import Newlines
 
 _GRAMMAR = Path(__file__).with_name("ppl.lark")
+_TABLES = Path(__file__).with_name("ppl.json")
 
 
 @cache
 def parser() -> lark.Lark:
     """Return the parser of `ppl.lark`: a parse tree with positions, names unresolved."""
+    return read() or build()
+
+
+def read() -> lark.Lark | None:
+    """Return the parser of the tables; None where they are missing or of another grammar."""
+    try:
+        tables = json.loads(_TABLES.read_bytes())
+    except (OSError, ValueError):
+        return None
+    if tables["key"] != _key():
+        return None
+    table = tables["data"]["parser"]["parser"]
+    states = {state: _by_number(actions) for state, actions in table["states"].items()}
+    table |= {"tokens": _by_number(table["tokens"]), "states": _by_number(states)}
+    tables["data"]["options"]["postlex"] = Newlines()
+    return lark.Lark.load({"data": tables["data"], "memo": _by_number(tables["memo"])})
+
+
+def build() -> lark.Lark:
+    """Return the parser of the grammar."""
     grammar = _GRAMMAR.read_text(encoding="utf-8")
-    try:
-        kept = _kept_tables(grammar)
-    except RuntimeError:
-        return _build(grammar)
-    try:
-        with kept.open("rb") as file:
-            return lark.Lark.load(file)
-    except Exception:  # a damaged pickle raises what it likes; whatever it is, build anew
-        built = _build(grammar)
-    with suppress(OSError):
-        _keep(built, kept)
-    return built
-
-
-def _build(grammar: str) -> lark.Lark:
     return lark.Lark(grammar, parser="lalr", propagate_positions=True, postlex=Newlines())
 
 
-def _keep(built: lark.Lark, kept: Path) -> None:
-    """Write the tables under a name of their own, then move them: no run reads half a file."""
-    kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = kept.with_suffix(f".{os.getpid()}")
-    with fresh.open("wb") as file:
-        built.save(file)
-    os.replace(fresh, kept)
+def write() -> None:
+    """Regenerate the tables if they are not those of the grammar.
 
-
-def _kept_tables(grammar: str) -> Path:
-    """Return the file that holds the tables of this grammar, for this Lark and this Python.
-
-    Raises:
-        RuntimeError: The user has no home directory.
+    Only then: Lark numbers the states in another order each time.
     """
-    key = f"{grammar}\n{lark.__version__}\n{sys.version_info[:2]}"
-    name = f"grammar-{hashlib.sha256(key.encode()).hexdigest()[:16]}.tables"
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "pplc" / name
+    if read() is None:
+        data, memo = build().memo_serialize([TerminalDef, Rule])
+        options = {name: one for name, one in data["options"].items() if name != "postlex"}
+        tables = {"key": _key(), "data": {**data, "options": options}, "memo": memo}
+        _TABLES.write_text(json.dumps(tables, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def _key() -> str:
+    """Return what the tables depend on: the grammar, and the series of Lark (such as 1.3)."""
+    series = lark.__version__.rpartition(".")[0]
+    return hashlib.sha256(series.encode() + b"\n" + _GRAMMAR.read_bytes()).hexdigest()
+
+
+def _by_number(table: dict[str, Any]) -> dict[int, Any]:
+    """Undo what JSON does to keys that are numbers."""
+    return {int(key): value for key, value in table.items()}
+
+
+if __name__ == "__main__":
+    write()

@@ -294,6 +294,27 @@ def make_open_to_all(place: Path, patch: pytest.MonkeyPatch) -> None:
     place.chmod(0o777)
 
 
+def make_open_to_a_group(place: Path, patch: pytest.MonkeyPatch) -> None:
+    del patch
+    place.chmod(0o770)
+
+
+def make_the_folder_above_open(place: Path, patch: pytest.MonkeyPatch) -> None:
+    del patch
+    place.parent.chmod(0o777)
+
+
+def make_the_folder_above_another_s(place: Path, patch: pytest.MonkeyPatch) -> None:
+    usual = Path.stat
+
+    def stat(path: Path, **options: bool) -> os.stat_result:
+        status = usual(path, **options)
+        owner = status.st_uid + 1234 * (path == place.parent)
+        return os.stat_result((*status[:4], owner, *status[5:]))
+
+    patch.setattr(Path, "stat", stat)
+
+
 def make_another_s(place: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(os, "geteuid", lambda: place.stat().st_uid + 1)
 
@@ -307,9 +328,12 @@ def make_a_file(place: Path, patch: pytest.MonkeyPatch) -> None:
     ("spoil", "reason"),
     [
         (make_read_only, "cannot be written to"),
-        (make_open_to_all, "Every user can write"),
+        (make_open_to_all, "Every user can write to the cache folder"),
+        (make_open_to_a_group, "A group of users can write to the cache folder"),
+        (make_the_folder_above_open, "Every user can write to"),
+        (make_the_folder_above_another_s, "Another user can write to"),
         (make_another_s, "belongs to another user"),
-        (make_a_file, "cannot be made"),
+        (make_a_file, "is not a folder"),
     ],
 )
 def test_a_folder_that_cannot_be_used_is_left_alone(
@@ -331,6 +355,55 @@ def test_a_folder_that_cannot_be_used_is_left_alone(
     assert reason in compilation.note
     assert "this run only" in compilation.note
     assert "\n" not in compilation.note
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="owners and modes are POSIX")
+@pytest.mark.parametrize(
+    ("mode", "members", "other", "usable"),
+    [
+        (0o1777, [], 0, True),  # as /tmp
+        (0o775, [], 0, True),  # a group of the user's own
+        (0o775, ["eve"], 0, False),
+        (0o775, [], 1, False),
+        (0o755, [], 1, True),
+    ],
+)
+def test_folders_above_the_cache(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: int,
+    members: list[str],
+    other: int,
+    usable: bool,
+) -> None:
+    import grp
+
+    user = folder.parent.stat().st_gid + other
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(grp, "getgrgid", lambda gid: grp.struct_group(("mine", "x", gid, members)))
+    folder.parent.chmod(mode)
+    if other:
+        os.chown(folder, user, -1) if os.getuid() == 0 else pytest.skip("needs another user")
+    assert (folders.why_unusable(folder) == "") == usable
+
+
+def test_folders_are_made_for_their_user_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PPLC_CACHE_DIR", str(tmp_path / "new" / "cache"))
+    usual = os.umask(0)
+    try:
+        assert folders.usable_folder() == (tmp_path / "new" / "cache", "")
+    finally:
+        os.umask(usual)
+    assert [p.stat().st_mode & 0o777 for p in tmp_path.rglob("*")] == [0o700, 0o700]
+
+
+def test_a_link_is_followed_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = folder.parent / "link"
+    link.symlink_to(folder)
+    monkeypatch.setenv("PPLC_CACHE_DIR", str(link))
+    assert open_cache().folder == folder
 
 
 def test_a_disk_without_room_is_got_round(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Where compiled code is kept on this machine, and how much of it.
 
-Compiled code is run by whoever finds it, so a folder that others can write to is not used.
+Compiled code is run by whoever finds it, so a folder that others can write to, or put another in
+the place of, is not used.
 """
 
 from __future__ import annotations
@@ -15,10 +16,16 @@ import sys
 import tempfile
 from pathlib import Path
 
+if sys.platform != "win32":
+    import grp
+
 DEFAULT_LIMIT = 500_000_000
 """Bytes that the cache may take."""
 
 _UNITS = {"": 10**6, "K": 10**3, "M": 10**6, "G": 10**9}
+
+_NOBODY = 65534
+"""The owner that a container shows for what belongs to users outside it, such as their root."""
 
 
 def configured_folder() -> Path:
@@ -61,8 +68,8 @@ def usable_folder() -> tuple[Path, str]:
     the folder is one of this process alone.
     """
     try:
-        folder = configured_folder()
-    except RuntimeError:
+        folder = configured_folder().resolve()  # a link that is changed later is not followed
+    except (RuntimeError, OSError):
         problem = "There is no home folder"
     else:
         problem = _made(folder) or why_unusable(folder)
@@ -74,14 +81,16 @@ def usable_folder() -> tuple[Path, str]:
 
 def why_unusable(folder: Path) -> str:
     """Return why compiled code cannot be kept in a folder that is there; empty if it can."""
-    status = folder.stat()
-    if not stat.S_ISDIR(status.st_mode):
+    folder = folder.resolve()
+    if not folder.is_dir():
         return f"The cache {folder} is not a folder"
     if sys.platform != "win32":
-        if status.st_uid != os.geteuid():
+        if folder.stat().st_uid != os.geteuid():
             return f"The cache folder {folder} belongs to another user"
-        if status.st_mode & stat.S_IWOTH:
-            return f"Every user can write to the cache folder {folder}"
+        for place in (folder, *folder.parents):
+            if who := _who_else_writes(place, above=place != folder):
+                above = "" if place == folder else f"{place}, which holds "
+                return f"{who} can write to {above}the cache folder {folder}"
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         return f"The cache folder {folder} cannot be written to"
     return ""
@@ -92,10 +101,39 @@ def private_folder() -> Path:
     return _folder_of(os.getpid())
 
 
-def _made(folder: Path) -> str:
-    """Make a folder if need be; return why it cannot be made."""
+def _who_else_writes(place: Path, *, above: bool) -> str:
+    """Return who else can change what is in a folder; empty if nobody can.
+
+    Of a folder above the cache it matters who can put another folder in the place of the user's:
+    its owner can, and whoever can write to it, but for a shared one such as /tmp, and for a group
+    that is the user's alone.
+    """
+    status = place.stat()
+    if above and status.st_uid not in (0, os.geteuid(), _NOBODY):
+        return "Another user"
+    if above and status.st_mode & stat.S_ISVTX:
+        return ""
+    if status.st_mode & stat.S_IWOTH:
+        return "Every user"
+    if status.st_mode & stat.S_IWGRP and not (above and _is_own(status.st_gid)):
+        return "A group of users"
+    return ""
+
+
+def _is_own(group: int) -> bool:
+    """Whether a group is the one that many systems make for each user."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return group == os.geteuid() and not grp.getgrgid(group).gr_mem
+    except KeyError:
+        return False
+
+
+def _made(folder: Path) -> str:
+    """Make a folder if need be, for its user alone; return why it cannot be made."""
+    try:
+        for place in (*reversed(folder.parents), folder):
+            if not place.exists():
+                place.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         return f"The cache folder {folder} cannot be made ({error.strerror})"
     return ""

@@ -17,6 +17,7 @@ from autoguide_core.engine.curvature.folding import (
     only_part,
 )
 from autoguide_core.engine.errors import FitError
+from autoguide_core.engine.interrupts import Interrupts
 from autoguide_core.engine.isolation import StoreState, own_randomness, own_store
 from autoguide_core.engine.progress import ProgressCallback, Reporter
 from autoguide_core.engine.result import FitResult, Run
@@ -70,7 +71,13 @@ def fit(
     started = time.monotonic()
     keywords = dict(kwargs or {})
     store: StoreState = {}
-    with own_store(store), own_randomness(settings.seed), suitable_threads(args, keywords):
+    with (
+        Interrupts() as interrupts,
+        own_store(store),
+        own_randomness(settings.seed),
+        suitable_threads(args, keywords),
+        interrupts.at_once(),  # within these surroundings, not on the way in or out
+    ):
         file = None if checkpoint is None else Checkpoint(Path(checkpoint), checkpoint_seconds)
         run = _run(model, guide, tuple(args), keywords, settings, Reporter(progress), file)
     if checkpoint is not None and run.method != "adam":

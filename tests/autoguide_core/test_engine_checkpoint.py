@@ -79,6 +79,7 @@ def test_a_fit_that_is_killed_goes_on_to_the_same_numbers(tmp_path: Path) -> Non
     equal(run(path, engine, steps), run(None, engine, steps))
 
 
+@pytest.mark.usefixtures("usual_signals")
 def test_an_interrupt_is_written_down_and_a_finished_fit_is_there_at_once(tmp_path: Path) -> None:
     path = tmp_path / "fit.pt"
 

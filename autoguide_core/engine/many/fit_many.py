@@ -17,6 +17,7 @@ from autoguide_core.engine.distributed import Workers
 from autoguide_core.engine.errors import FitError, RequestError
 from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.fit import fit
+from autoguide_core.engine.interrupts import Interrupts
 from autoguide_core.engine.many.data import DataSet, differing
 from autoguide_core.engine.many.member import Member
 from autoguide_core.engine.many.result import Many, failure
@@ -94,7 +95,7 @@ def fit_many(
             raise FitError("give data sets in data, or one as args and kwargs, not both")
         varying = differing(data)
         kind, sets = "data set", [(tuple(one), dict(other)) for one, other in data]
-    with suitable_threads(sets):
+    with Interrupts() as interrupts, suitable_threads(sets), interrupts.at_once():
         if data is None:
             members = restarts_of(
                 model, guide, *sets[0], count=restarts, seed=settings.seed, jitter=jitter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 from torch.utils import _pytree
 
+from autoguide_core.engine.interrupts import Interrupts
 from autoguide_core.engine.native.foreign import ForeignCall
 from autoguide_core.engine.native.memory import Memory
 from autoguide_core.engine.native.program import Program, Ref, Storage
@@ -85,7 +87,7 @@ class NativeRunner:
             if (block.dtype, block.numel()) != (storage.dtype, len(rows) * storage.size):
                 raise ValueError("noise or rows are of another type or size than when compiled")
         results = torch.full((len(rows), *self._result), torch.nan, dtype=torch.float64)
-        self._checked(self._entry(*self._arguments(blocks, rows, results)))
+        self._enter(self._arguments(blocks, rows, results))
         return results
 
     def bound(self, row: torch.Tensor) -> Callable[[], None]:
@@ -101,7 +103,7 @@ class NativeRunner:
         arguments = self._arguments((), *kept)
 
         def step(_kept: object = kept) -> None:
-            self._checked(self._entry(*arguments))
+            self._enter(arguments)
 
         return step
 
@@ -120,8 +122,13 @@ class NativeRunner:
             ctypes.c_int32(torch.get_num_threads()),
         )
 
-    def _checked(self, finished: int) -> None:
-        """Raise what went wrong in a call, if anything."""
+    def _enter(self, arguments: Sequence[Any]) -> None:
+        """Call the code, and raise what went wrong in it, if anything."""
+        if self.calls_python:  # an exception between C++ and a function called from it gets lost
+            with Interrupts(patience=math.inf):
+                finished = self._entry(*arguments)
+        else:
+            finished = self._entry(*arguments)
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import Any, Self
+from typing import Any
 
 import torch
 
@@ -90,52 +87,6 @@ class Checkpoint:
     def is_due(self) -> bool:
         """Whether the last record is old enough for another."""
         return time.monotonic() - self._written >= self.seconds
-
-
-class Interrupts:
-    """Holds SIGINT and SIGTERM back while inside, until a last record can be written.
-
-    A second signal of the kind acts at once. Only signals that nobody else handles are held, and
-    only in the main thread, which alone may.
-    """
-
-    def __init__(self) -> None:
-        self._came: int | None = None
-        self._handlers: dict[int, Any] = {}
-
-    @property
-    def came(self) -> bool:
-        """Whether a signal waits."""
-        return self._came is not None
-
-    def act(self) -> None:
-        """Raise what the signal that waits would have raised, if one does.
-
-        Raises:
-            KeyboardInterrupt: After SIGINT.
-            SystemExit: After SIGTERM.
-        """
-        if self._came == signal.SIGINT:
-            raise KeyboardInterrupt
-        if self._came is not None:
-            raise SystemExit(128 + self._came)
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                handler = signal.getsignal(number)
-                if handler in (signal.SIG_DFL, signal.default_int_handler):
-                    self._handlers[number] = handler
-                    signal.signal(number, self._hold)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-
-    def _hold(self, number: int, frame: FrameType | None) -> None:
-        self._came = number
-        signal.signal(number, self._handlers[number])
 
 
 def _refused(message: str, remedy: str) -> RequestError:

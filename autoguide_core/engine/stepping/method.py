@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -18,11 +17,12 @@ from autoguide_core.engine.distributed import Workers, share_out
 from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.estimators import Estimator, Untraceable, make_estimator
 from autoguide_core.engine.estimators.particles import PARTICLE_PLATE
+from autoguide_core.engine.interrupts import Interrupts
 from autoguide_core.engine.optimisers import AVERAGE, Averaged, make_optimiser
 from autoguide_core.engine.progress import Reporter
 from autoguide_core.engine.result import Run
 from autoguide_core.engine.settings import FitSettings
-from autoguide_core.engine.stepping.checkpoint import Checkpoint, Interrupts
+from autoguide_core.engine.stepping.checkpoint import Checkpoint
 from autoguide_core.engine.stepping.choice import Choice
 from autoguide_core.engine.stepping.eager import put_values
 from autoguide_core.engine.stepping.fallback import PyroEstimator
@@ -105,8 +105,8 @@ def run_stepping(
                 particles=settings.particles,
                 may_change=settings.engine == "auto" and keeper is None,
             )
-            interrupts = Interrupts()
-            with contextlib.closing(stepper), interrupts if keeper else nullcontext():
+            interrupts = Interrupts(including_default=keeper is not None)
+            with contextlib.closing(stepper), interrupts:
                 writes = workers is None or workers.leads
                 after_block = _after_block(report, keeper if writes else None, interrupts)
                 run_steps(plan, stepper, progressed, after_block)

@@ -72,7 +72,7 @@ def fit(
     keywords = dict(kwargs or {})
     store: StoreState = {}
     with (
-        Interrupts() as interrupts,
+        Interrupts(including_default=checkpoint is not None) as interrupts,
         own_store(store),
         own_randomness(settings.seed),
         suitable_threads(args, keywords),

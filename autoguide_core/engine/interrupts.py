@@ -29,6 +29,8 @@ class Interrupts:
     on the way out, unless it is on its way out already. A signal that is ignored stays ignored,
     and one that ends the process without Python's help does so, unless it is held.
 
+    Inside another one it is that one's patience that changes for a while.
+
     Args:
         patience: How many signals are held; those that come after them act at once. At least 1,
             so that none ends the way in or out half-way.
@@ -36,17 +38,18 @@ class Interrupts:
             then raise SystemExit(128 + number).
     """
 
+    _present: _Desk | None = None
+
     def __init__(self, *, patience: float = 1, including_default: bool = False) -> None:
         self._patience = patience
         self._including_default = including_default
-        self._handlers: dict[int, Any] = {}
-        self._waiting: int | None = None
-        self._raised: BaseException | None = None
+        self._desk = _Desk()
+        self._before: float | None = None
 
     @property
     def came(self) -> bool:
         """Whether there is something for `act` to raise."""
-        return self._waiting is not None or self._raised is not None
+        return self._desk.waiting is not None or self._desk.raised is not None
 
     def act(self) -> None:
         """Hand a signal that waits to its handler, and raise what was raised without arriving.
@@ -54,45 +57,84 @@ class Interrupts:
         Raises:
             BaseException: What the handler raises: KeyboardInterrupt for Python's own of SIGINT.
         """
-        if self._waiting is not None:
-            number, self._waiting = self._waiting, None
-            self._patience += 1
-            self._hand_over(number, None)
-        if self._raised is not None:
-            raise self._raised
+        self._desk.act()
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
         """Hold nothing while inside."""
-        patience, self._patience = self._patience, 0
+        patience, self._desk.patience = self._desk.patience, 0
         try:
             yield
         finally:
-            self._patience = patience
+            self._desk.patience = patience
 
     def __enter__(self) -> Self:
-        patience, self._patience = self._patience, math.inf  # until all handlers are there
-        if threading.current_thread() is threading.main_thread():
-            for number in _NUMBERS:
-                handler = signal.getsignal(number)
-                is_default = handler is signal.SIG_DFL and self._including_default
-                if is_default or callable(handler):
-                    self._handlers[number] = handler
-                    signal.signal(number, self._take)
-        self._patience = patience
+        if threading.current_thread() is not threading.main_thread():
+            return self
+        if Interrupts._present is None:
+            self._desk.open(including_default=self._including_default)
+            Interrupts._present = self._desk
+        else:
+            self._desk = Interrupts._present
+            self._before = self._desk.patience
+        self._desk.patience = self._patience
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._patience = math.inf
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        if self._raised is None or self._raised is not error:
-            self.act()
+        if self._before is not None:
+            self._desk.patience = self._before
+            if self._before > 0:
+                return  # whoever is outside will act
+        elif self._desk is Interrupts._present:
+            Interrupts._present = None
+            self._desk.close()
+        if self._desk.raised is None or self._desk.raised is not error:
+            self._desk.act()
+
+
+class _Desk:
+    """Where signals come in."""
+
+    def __init__(self) -> None:
+        self.patience: float = 0
+        self.waiting: int | None = None
+        self.raised: BaseException | None = None
+        self._handlers: dict[int, Any] = {}
+
+    def open(self, *, including_default: bool) -> None:
+        self.patience = math.inf  # until all handlers are there
+        try:
+            for number in _NUMBERS:
+                handler = signal.getsignal(number)
+                is_default = handler is signal.SIG_DFL and including_default
+                if is_default or callable(handler):
+                    self._handlers[number] = handler
+                    signal.signal(number, self._take)
+        except BaseException:  # by a handler that is not replaced yet
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self.patience = math.inf
+        try:
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
+        except BaseException:  # by a handler that is back already
+            self.close()
+            raise
+
+    def act(self) -> None:
+        if self.waiting is not None:
+            number, self.waiting = self.waiting, None
+            self.patience += 1
+            self._hand_over(number, None)
+        if self.raised is not None:
+            raise self.raised
 
     def _take(self, number: int, frame: FrameType | None) -> None:
-        if self._patience > 0:
-            self._patience -= 1
-            self._waiting = number
+        if self.patience > 0:
+            self.patience -= 1
+            self.waiting = number
         else:
             self._hand_over(number, frame)
 
@@ -103,5 +145,5 @@ class Interrupts:
                 raise SystemExit(128 + number)
             handler(number, frame)
         except BaseException as error:
-            self._raised = error
+            self.raised = error
             raise

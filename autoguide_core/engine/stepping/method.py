@@ -105,8 +105,7 @@ def run_stepping(
                 particles=settings.particles,
                 may_change=settings.engine == "auto" and keeper is None,
             )
-            interrupts = Interrupts(including_default=keeper is not None)
-            with contextlib.closing(stepper), interrupts:
+            with contextlib.closing(stepper), Interrupts() as interrupts:
                 writes = workers is None or workers.leads
                 after_block = _after_block(report, keeper if writes else None, interrupts)
                 run_steps(plan, stepper, progressed, after_block)

@@ -24,7 +24,7 @@ TOP = {
     "pyproject.toml", "grammar", "compiler", "autoguide_core", "tests", "examples", "pplc.py",
     # beside them
     "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "constraints.txt",
-    "docs", "benchmarks", ".ci", ".gitignore",
+    "docs", "benchmarks", "fuzz", ".ci", ".gitignore",
 }  # fmt: skip
 
 

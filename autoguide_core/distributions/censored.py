@@ -10,8 +10,9 @@ from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 
 from autoguide_core.distributions.cuts import log_between, log_tails_above, log_tails_below
-from autoguide_core.distributions.tails import LOG_2, parameter_of, tails
+from autoguide_core.distributions.tails import parameter_of, tails
 from autoguide_core.distributions.tails_counts import count_tails
+from autoguide_core.functions.special import LOG_2
 
 _PARTS = ("lower", "upper", "left", "right", "until")
 

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autoguide_core.distributions.tails import LOG_2, log1mexp, parameter_of, tails
+from autoguide_core.distributions.tails import parameter_of, tails
+from autoguide_core.functions.special import LOG_2, log1m_exp
 
 LogTails = tuple[Tensor, Tensor]
 """The logarithms of the probability below a point and of that above it."""
@@ -60,4 +61,4 @@ def log_between(lower: LogTails, upper: LogTails) -> Tensor:
     above = sf_lower < cdf_lower  # the interval lies in the upper tail
     larger = torch.where(above, sf_lower, cdf_upper)
     smaller = torch.where(above, sf_upper, cdf_lower)
-    return larger + log1mexp(smaller - larger)
+    return larger + log1m_exp(smaller - larger)

@@ -8,7 +8,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from autoguide_core.distributions.tails import log1mexp, log_ndtr
+from autoguide_core.functions.special import log1m_exp, log_normal_cdf
 
 
 class OrderedProbit(dist.Categorical):
@@ -27,12 +27,12 @@ class OrderedProbit(dist.Categorical):
         self, predictor: Tensor, cutpoints: Tensor, validate_args: bool | None = None
     ) -> None:
         z = cutpoints - torch.as_tensor(predictor).unsqueeze(-1)
-        below, above = log_ndtr(z), log_ndtr(-z)
+        below, above = log_normal_cdf(z), log_normal_cdf(-z)
         low, high = z[..., :-1], z[..., 1:]
         right = low + high > 0  # the class lies in the upper tail
         larger = torch.where(right, above[..., :-1], below[..., 1:])
         smaller = torch.where(right, above[..., 1:], below[..., :-1])
-        between = larger + log1mexp(smaller - larger)
+        between = larger + log1m_exp(smaller - larger)
         logits = torch.cat([below[..., :1], between, above[..., -1:]], -1)
         super().__init__(logits=logits, validate_args=validate_args)
 

@@ -20,7 +20,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from autoguide_core.distributions.tails import LOG_2, log1mexp
+from autoguide_core.functions.special import LOG_2, log1m_exp
 
 _STEP = 0.1
 _FIRST, _LAST = -3.5, 4.5
@@ -60,7 +60,7 @@ class LogConcave:
         values = self.log_density(u.unsqueeze(-1) + steps) + log_weights.to(u.device)
         tail = torch.logsumexp(values, -1) + torch.log(width) - self.log_normaliser
         tail = tail.clamp(max=-torch.finfo(u.dtype).eps)
-        rest = log1mexp(tail)
+        rest = log1m_exp(tail)
         above = direction > 0
         return torch.where(above, rest, tail), torch.where(above, tail, rest)
 

@@ -11,7 +11,7 @@ from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 from torch.distributions.utils import broadcast_all
 
-from autoguide_core.distributions.tails import log_ndtr
+from autoguide_core.functions.special import log_normal_cdf
 
 
 class SkewNormal(TorchDistribution):
@@ -71,7 +71,7 @@ class SkewNormal(TorchDistribution):
             self._validate_sample(value)
         z = (value - self.loc) / self.scale
         normal = -0.5 * z**2 - torch.log(self.scale) - 0.5 * math.log(2 * math.pi)
-        return math.log(2) + normal + log_ndtr(self.skew * z)
+        return math.log(2) + normal + log_normal_cdf(self.skew * z)
 
     def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
         """Return draws: a half-normal variable and a normal one, weighted by their shares."""

@@ -17,10 +17,9 @@ import torch
 import torch.distributions as dist
 from torch import Tensor
 
-Function = Callable[[Tensor], Tensor]
+from autoguide_core.functions.special import LOG_2, SQRT_2, log1m_exp, log_normal_cdf, log_sigmoid
 
-LOG_2 = math.log(2)
-SQRT_2 = math.sqrt(2)
+Function = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -42,36 +41,11 @@ class Tails:
     inside: Tensor | None = None
 
 
-def log1mexp(x: Tensor) -> Tensor:
-    """Return log(1 - exp(x)) for negative x, accurately at both ends.
-
-    After M. Mächler (2012), "Accurately computing log(1 - exp(-|a|))", CRAN package Rmpfr.
-    """
-    near = x > -LOG_2
-    inner = torch.where(near, x, -LOG_2)
-    outer = torch.where(near, -LOG_2, x)
-    return torch.where(near, torch.log(-torch.expm1(inner)), torch.log1p(-torch.exp(outer)))
-
-
-def log_ndtr(z: Tensor) -> Tensor:
-    """Return log P(Z <= z) of a standard normal Z.
-
-    As `torch.special.log_ndtr`, which `vmap` cannot batch.
-    """
-    far = z < -1
-    tail, body = torch.where(far, z, -1), torch.where(far, -1, z)
-    return torch.where(
-        far,
-        torch.log(torch.special.erfcx(-tail / SQRT_2) / 2) - tail**2 / 2,
-        torch.log1p(-torch.special.erfc(body / SQRT_2) / 2),
-    )
-
-
 def log_ndtri(log_p: Tensor) -> Tensor:
     """Return the z of log P(Z <= z) = log_p for a standard normal Z, for log_p <= log(1/2).
 
-    Newton's method on `log_ndtr`, from the asymptotic inverse; being concave with a slope that
-    tends to -z, it needs few steps at any depth of the tail.
+    Newton's method on `log_normal_cdf`, from the asymptotic inverse; being concave with a slope
+    that tends to -z, it needs few steps at any depth of the tail.
     """
     with torch.no_grad():
         z = torch.where(log_p > -50, torch.special.ndtri(torch.exp(log_p)), -torch.sqrt(-2 * log_p))
@@ -82,7 +56,7 @@ def log_ndtri(log_p: Tensor) -> Tensor:
 
 def _newton_step(z: Tensor, log_p: Tensor) -> Tensor:
     log_density = -0.5 * z**2 - 0.5 * math.log(2 * math.pi)
-    log_cdf = log_ndtr(z)
+    log_cdf = log_normal_cdf(z)
     return (log_cdf - log_p) * torch.exp(log_cdf - log_density)
 
 
@@ -127,14 +101,12 @@ def _symmetric(base: dist.Distribution, log_cdf: Function, from_log_cdf: Functio
 
 @tails.register
 def _(base: dist.Normal) -> Tails:
-    return _symmetric(base, log_ndtr, log_ndtri)
+    return _symmetric(base, log_normal_cdf, log_ndtri)
 
 
 @tails.register
 def _(base: pyro_dist.Logistic) -> Tails:
-    return _symmetric(
-        base, lambda z: -torch.logaddexp(torch.zeros_like(z), -z), lambda p: p - log1mexp(p)
-    )
+    return _symmetric(base, log_sigmoid, lambda p: p - log1m_exp(p))
 
 
 @tails.register
@@ -171,18 +143,18 @@ def _(base: dist.Gumbel) -> Tails:
     loc, scale = base.loc, base.scale
     return Tails(
         log_cdf=lambda x: -torch.exp((loc - x) / scale),
-        log_sf=lambda x: log1mexp(-torch.exp((loc - x) / scale)),
+        log_sf=lambda x: log1m_exp(-torch.exp((loc - x) / scale)),
         from_log_cdf=lambda p: loc - scale * torch.log(-p),
-        from_log_sf=lambda p: loc - scale * torch.log(-log1mexp(p)),
+        from_log_sf=lambda p: loc - scale * torch.log(-log1m_exp(p)),
     )
 
 
 @tails.register
 def _(base: dist.Exponential) -> Tails:
     return Tails(
-        log_cdf=lambda x: log1mexp(-base.rate * x),
+        log_cdf=lambda x: log1m_exp(-base.rate * x),
         log_sf=lambda x: -base.rate * x,
-        from_log_cdf=lambda p: -log1mexp(p) / base.rate,
+        from_log_cdf=lambda p: -log1m_exp(p) / base.rate,
         from_log_sf=lambda p: -p / base.rate,
     )
 
@@ -191,7 +163,7 @@ def _(base: dist.Exponential) -> Tails:
 def _(base: dist.HalfNormal) -> Tails:
     return Tails(
         log_cdf=lambda x: torch.log(torch.erf(x / base.scale / SQRT_2)),
-        log_sf=lambda x: LOG_2 + log_ndtr(-x / base.scale),
+        log_sf=lambda x: LOG_2 + log_normal_cdf(-x / base.scale),
         from_log_cdf=lambda p: base.scale * SQRT_2 * torch.erfinv(torch.exp(p)),
         from_log_sf=lambda p: -base.scale * log_ndtri(p - LOG_2),
     )

@@ -18,7 +18,8 @@ from autoguide_core.distributions.cuts import (
     log_tails_below,
 )
 from autoguide_core.distributions.rejection import draw_between
-from autoguide_core.distributions.tails import LOG_2, parameter_of, tails
+from autoguide_core.distributions.tails import parameter_of, tails
+from autoguide_core.functions.special import LOG_2
 
 
 class Truncated(TorchDistribution):

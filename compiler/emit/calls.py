@@ -6,13 +6,12 @@ from collections.abc import Mapping
 
 from compiler.emit.expressions import emit, floating_code, is_number, literal, numeric, tensor
 from compiler.emit.imports import Import
-from compiler.emit.layout import align
+from compiler.emit.layout import align, size_code
 from compiler.emit.place import Place
 from compiler.emit.python import binary
 from compiler.ir import Expression, Items
 from compiler.ir.types import Axis
 from compiler.tables.distribution_row import DistributionRow, Parameter
-from compiler.tables.reserved import python_name
 
 OURS = "autoguide_core.distributions"
 
@@ -73,6 +72,4 @@ def argument_code(argument: Expression, parameter: Parameter, place: Place) -> s
 
 def axes_code(axes: tuple[Axis, ...], place: Place) -> list[str]:
     """Return the code of the sizes of axes."""
-    axes = tuple(place.states.get(str(axis), axis) for axis in axes)
-    place.needs.names.update(axis for axis in axes if isinstance(axis, str))
-    return [python_name(str(axis)) for axis in axes]
+    return [size_code(place.states.get(str(axis), axis), place) for axis in axes]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from compiler.emit.imports import Import
 from compiler.emit.indexing import emit_index
 from compiler.emit.lags import at_present, emit_initially, emit_lag
-from compiler.emit.layout import align, to_plate, view_array, view_data, view_stored
+from compiler.emit.layout import align, met, size_code, to_plate, view_array, view_data, view_stored
 from compiler.emit.library import emit_basis, emit_covariance, emit_interpolate, emit_ode
 from compiler.emit.place import Place
 from compiler.emit.python import COMPARE, at_least, binary, fill_template, floating, method
@@ -121,13 +121,6 @@ def aligned(expr: Expression, result: tuple[Axis, ...], place: Place) -> str:
     return align(emit(expr, place), expr.type, result, place)
 
 
-def size_code(axis: Axis | None, place: Place) -> str:
-    """Return the code of the size of an axis."""
-    if isinstance(axis, str):
-        place.needs.names.add(axis)
-    return python_name(str(axis))
-
-
 def _reference(expr: Reference, place: Place) -> str:
     place.needs.names.add(expr.name)
     if expr.kind in ("data", "derived"):
@@ -170,16 +163,25 @@ def _items(expr: Items, place: Place) -> str:
     if text is not None:
         return f"torch.tensor({text})"
     rank = len(expr.type.event) - 1
-    return stack([tensor(item, place) for item in expr.items], expr.items, -1 - rank)
+    return stack([tensor(item, place) for item in expr.items], expr.items, -1 - rank, place)
 
 
-def stack(codes: Sequence[str], exprs: Sequence[Expression], axis: int) -> str:
+def stack(codes: Sequence[str], exprs: Sequence[Expression], axis: int, place: Place) -> str:
     """Return the code that stacks values on a new axis, broadcast first where they differ."""
     inner = ", ".join(codes)
-    kinds = {(e.type.batch, e.type.event, e.type.random, is_number(e)) for e in exprs}
-    if len(kinds) == 1:
+    if len({e.type.event for e in exprs}) == 1 and same_left(exprs, place):
         return f"torch.stack([{inner}], {axis})"
     return f"torch.stack(torch.broadcast_tensors({inner}), {axis})"
+
+
+def same_left(exprs: Sequence[Expression], place: Place) -> bool:
+    """Tell whether values are certain to have the same dims on the left of their event axes."""
+    kinds = {(e.type.batch, e.type.random, is_number(e)) for e in exprs}
+    return len(exprs) == 1 or (len(kinds) == 1 and not (place.uneven and _varying(exprs[0])))
+
+
+def _varying(expr: Expression) -> bool:
+    return bool(expr.type.random or expr.type.batch)
 
 
 # --- operators and functions ------------------------------------------------------------------
@@ -187,26 +189,27 @@ def stack(codes: Sequence[str], exprs: Sequence[Expression], axis: int) -> str:
 
 def _elementwise(row: FunctionRow, expr: Apply, place: Place) -> str:
     arguments = expr.arguments
-    event = expr.type.event
-    if is_number(expr):
-        assert row.scalar is not None
+    if row.scalar is not None and is_number(expr):
         if row.scalar.startswith("math."):
             place.needs.imports.add(Import("math"))
-        if row.name in OPERATORS and len(arguments) == 2 and row.name not in ("and", "or"):
-            return binary(row.name, emit(arguments[0], place), emit(arguments[1], place))
-        return fill_template(row.scalar, [emit(a, place) for a in arguments])
+        conditions = _CONDITIONS.get(row.name, 0)
+        numbers = [condition(a, place) for a in arguments[:conditions]]
+        numbers += [emit(a, place) for a in arguments[conditions:]]
+        if row.name in OPERATORS and len(numbers) == 2 and not conditions:
+            return binary(row.name, *numbers)
+        return fill_template(row.scalar, numbers)
     if row.name == "if" and is_number(arguments[0]):
         codes = [condition(arguments[0], place), *(tensor(a, place) for a in arguments[1:])]
         test, then, otherwise = (at_least(code, COMPARE) for code in codes)
         return f"{then} if {test} else {otherwise}"
-    if row.name in OPERATORS:
+    if row.name in OPERATORS and row.name != "//":  # which is a function of torch
         return _operation(row, expr, place)
     mixed = row.name != "clip" or not all(map(is_number, arguments[1:]))
     codes = [
         align(
             tensor(a, place) if mixed or not is_number(a) else floating_code(a, place),
             a.type,
-            event,
+            met((a.type for a in arguments), place),
             place,
         )
         for a in arguments
@@ -216,7 +219,8 @@ def _elementwise(row: FunctionRow, expr: Apply, place: Place) -> str:
 
 def _operation(row: FunctionRow, expr: Apply, place: Place) -> str:
     arguments = expr.arguments
-    conditions = {"and": 2, "or": 2, "not": 1, "if": 1}.get(row.name, 0)
+    conditions = _CONDITIONS.get(row.name, 0)
+    event = met((a.type for a in arguments), place)
     # A bool goes with a tensor of floats in these alone; elsewhere it has to be 0.0 or 1.0.
     mixed = row.name in ("+", "*") and not all(is_condition(a) or is_number(a) for a in arguments)
     codes: list[str] = []
@@ -227,13 +231,15 @@ def _operation(row: FunctionRow, expr: Apply, place: Place) -> str:
             code = floating_code(argument, place)
         else:
             code = (emit if mixed else numeric)(argument, place)
-        codes.append(align(code, argument.type, expr.type.event, place))
+        codes.append(align(code, argument.type, event, place))
     if len(codes) == 2:
         return binary(_SIGNS.get(row.name, row.name), *codes)
     return fill_template(row.template, codes)
 
 
 _SIGNS = {"and": "&", "or": "|"}
+_CONDITIONS = {"and": 2, "or": 2, "not": 1, "if": 1}
+"""How many of an operator's first arguments are conditions."""
 
 
 def floating_code(expr: Expression, place: Place) -> str:
@@ -265,9 +271,10 @@ def _dot(row: FunctionRow, expr: Apply, place: Place) -> str:
         if _is_design(rows, place) and not vector.type.batch and len(vector.type.event) == 1:
             # A matrix product over the whole plate: no (obs × pred) product in between.
             return to_plate(
-                binary("@", emit(vector, place), method(emit(rows, place), "mT")), -1, 0, place
+                binary("@", emit(vector, place), method(emit(rows, place), "mT")), -1, 0
             )
-    event = (*expr.type.event, x.type.event[-1])
+    left = place.sizes.join(x.type.event[:-1], y.type.event[:-1])
+    event = (*left, x.type.event[-1])
     factors = [align(emit(factor, place), factor.type, event, place, last=1) for factor in (x, y)]
     return method(binary("*", *factors), "sum(-1)")
 
@@ -339,10 +346,7 @@ def _add_diagonal(row: FunctionRow, expr: Apply, place: Place) -> str:
     code = emit(matrix, place)
     if diagonal.type.event:
         return fill_template(row.template, [code, emit(diagonal, place)])
-    size = expr.type.event[-1]
-    if isinstance(size, str):
-        place.needs.names.add(size)
-    eye = f"torch.eye({python_name(str(size))})"
+    eye = f"torch.eye({size_code(matrix.type.event[-1], place)})"
     return binary("+", code, binary("*", aligned(diagonal, expr.type.event, place), eye))
 
 
@@ -376,16 +380,16 @@ def _quantile(row: FunctionRow, expr: Apply, place: Place) -> str:
 
 
 def _columns(row: FunctionRow, expr: Apply, place: Place) -> str:
-    inner = expr.type.event[:-1]
+    inner = met((a.type for a in expr.arguments), place)
     codes = [align(tensor(a, place), a.type, inner, place) for a in expr.arguments]
-    return stack(codes, expr.arguments, -1)
+    return stack(codes, expr.arguments, -1, place)
 
 
 def _concatenate(row: FunctionRow, expr: Apply, place: Place) -> str:
     items = ", ".join(tensor(argument, place) for argument in expr.arguments)
-    if len({(a.type.batch, a.type.random) for a in expr.arguments}) > 1:
-        return f"concatenate({items})"
-    return row.template.replace("{items}", items)
+    if same_left(expr.arguments, place):
+        return row.template.replace("{items}", items)
+    return f"concatenate({items})"
 
 
 def _plain(row: FunctionRow, expr: Apply, place: Place) -> str:

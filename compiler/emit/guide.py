@@ -88,8 +88,6 @@ class _GuideEmitter:
         body = [*self._opening(), *self._parts(), "", "    return guide"]
         parameters = self._values.parameters()
         signature = call(name, *parameters)
-        if any("torch." in line for line in body):
-            self._imports.add(Import("torch"))
         lines = [f"def {signature}:", *body]
         return GuideCode(name, parameters, lines, frozenset(self._imports), self._needs)
 

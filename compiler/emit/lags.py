@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from compiler.emit.layout import align
+from compiler.emit.layout import align, met
 from compiler.emit.place import Place
 from compiler.emit.python import call, floating
 from compiler.ir import Constant, Expression, Initially, Lag, Reference
@@ -19,6 +19,8 @@ def emit_lag(expr: Lag, place: Place, emit: Emit) -> str:
     event = expr.type.event
     default = None if expr.default is None else _code(expr.default, event, place, emit)
     if place.step is not None:
+        if isinstance(expr.default, Constant):
+            default = f"torch.tensor({default})"
         step = f"{place.step_name} - {expr.steps}"
         code = _at(expr.base, emit(expr.base, place.whole()), step, place)
         return (
@@ -51,7 +53,7 @@ def _at(expr: Reference, code: str, step: str, place: Place) -> str:
 
 def emit_initially(expr: Initially, place: Place, emit: Emit) -> str:
     """Return the code of a value over all steps, the first ones included."""
-    event = expr.type.event
+    event = met((expr.initial.type, expr.then.type), place)
     parts = [_code(part, event, place, emit) for part in (expr.initial, expr.then)]
     place.needs.names.add(expr.dim)
     named = {} if expr.steps == 1 else {"steps": str(expr.steps)}

@@ -9,6 +9,9 @@ plate of the model. Data has exactly its declared axes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
+
 from compiler.emit.place import Place
 from compiler.emit.python import atom, method
 from compiler.ir.types import Axis, ValueType
@@ -74,7 +77,7 @@ def view_stored(
         if position:
             code = method(code, f"movedim({position - len(axes)}, {-len(axes)})")
             behind = len(axes) - 1
-        code = to_plate(code, place.numbers[plate], behind, place)
+        code = to_plate(code, place.numbers[plate], behind)
         axes.remove(plate)
         if place.plates[plate] is not None:
             after = "".join([", :"] * (-place.numbers[plate] - 1 + len(axes)))
@@ -82,12 +85,28 @@ def view_stored(
     return code
 
 
-def to_plate(code: str, number: int, event_rank: int, place: Place) -> str:
+def to_plate(code: str, number: int, event_rank: int) -> str:
     """Return the code that moves the axis left of the last `event_rank` into a plate's slot."""
-    place.needs.to_plate = True
     extra = f", {number}" if number != -1 or event_rank else ""
     extra += f", {event_rank}" if event_rank else ""
     return f"to_plate({code}{extra})"
+
+
+def size_code(axis: Axis | None, place: Place) -> str:
+    """Return the code of the size of an axis, that of a range or of vectors joined included."""
+    sizes: list[str] = []
+    for part in str(axis).split("+"):
+        dim, cut, rest = part.partition("[")
+        if not dim.isdecimal():
+            place.needs.names.add(dim)
+        size = python_name(dim)
+        sizes.append(f"len(range({size}){cut}{rest})" if cut else size)
+    return " + ".join(sizes)
+
+
+def met(values: Iterable[ValueType], place: Place) -> tuple[Axis, ...]:
+    """Return the axes on which values meet entry by entry, whatever the result is declared as."""
+    return reduce(place.sizes.join, (value.event for value in values), ())
 
 
 def align(

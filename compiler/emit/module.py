@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from compiler.emit.create_plates import emit_create_plates
 from compiler.emit.documentation import (
@@ -16,9 +16,16 @@ from compiler.emit.formatting import format_python
 from compiler.emit.guide import GuideLibrary, emit_guide_function
 from compiler.emit.imports import Import, import_lines
 from compiler.emit.layout import CONCATENATE, TO_PLATE
-from compiler.emit.names import inputs, read_by, read_in, read_names, without_unread
+from compiler.emit.names import (
+    called_in_steps,
+    inputs,
+    read_by,
+    read_in,
+    read_names,
+    without_unread,
+)
 from compiler.emit.place import Needs, Place, dims_of
-from compiler.emit.python import dict_of
+from compiler.emit.python import dict_of, names_used
 from compiler.emit.statements import INDENT, body_lines, where
 from compiler.ir import Function, Guide, Program, Site
 from compiler.ir.program import statements
@@ -68,25 +75,26 @@ def _assemble(program: Program, sections: list[Section], docstring: str | None) 
     needs = Needs()
     bodies = [lines for section in sections if (lines := section(program, needs))]
     code = "\n\n\n".join("\n".join(lines) for lines in bodies)
-    if needs.to_plate:
-        code = TO_PLATE.strip() + "\n\n\n" + code
-    if re.search(r"\bconcatenate\(", code):
-        code = CONCATENATE.strip() + "\n\n\n" + code
-    needs.imports |= {
-        one for name, one in _STANDARD_IMPORTS.items() if re.search(rf"\b{name}\.", code)
-    }
+    used = names_used(code)
+    helpers = [source.strip() for name, source in _HELPERS.items() if name in used]
+    code = "\n\n\n".join([*helpers, code])
+    needs.imports |= {one for name, one in _IMPORTS.items() if name in names_used(code)}
     imports = "\n".join(import_lines(needs.imports))
     text = "\n\n".join(part for part in (docstring, imports, code) if part)
     return format_python(text)
 
 
-_STANDARD_IMPORTS = {
+_HELPERS = {"concatenate": CONCATENATE, "to_plate": TO_PLATE}
+"""What the text itself shows that the module defines."""
+
+_IMPORTS = {
     "torch": Import("torch"),
     "pyro": Import("pyro"),
     "dist": Import("pyro.distributions", alias="dist"),
     "poutine": Import("pyro", "poutine"),
     "covariances": Import("autoguide_core.functions", "covariances"),
     "sequences": Import("autoguide_core", "sequences"),
+    "special": Import("autoguide_core.functions", "special"),
     "curves": Import("autoguide_core.functions", "curves"),
     "odes": Import("autoguide_core.functions", "odes"),
 }
@@ -105,7 +113,8 @@ def _functions(program: Program, needs: Needs) -> list[str]:
 
 def _function(function: Function, program: Program, needs: Needs) -> list[str]:
     plates = {plate for t in function.types for plate in t.batch}
-    place = Place.outside(program, needs).among(tuple(sorted(plates)))
+    uneven = function.name in called_in_steps(program)
+    place = replace(Place.outside(program, needs).among(tuple(sorted(plates))), uneven=uneven)
     dims = dims_of(function, program)
     parameters = map(python_name, (*function.parameters, *dims))
     lines = [
@@ -145,7 +154,6 @@ def _model(program: Program, needs: Needs) -> list[str]:
     own = Needs(imports=needs.imports)
     block = without_unread(program.model)
     body = body_lines(block, program, Place.outside(program, own), frozenset(read_in(block)))
-    needs.to_plate |= own.to_plate
     observed = {site.name for site in program.sites() if site.observed}
     names = inputs(program, own.names | observed)
     names.sort(key=observed.__contains__)  # what may be left out comes last
@@ -170,7 +178,6 @@ def _guide(guide: Guide, library: GuideLibrary) -> Section:
     def section(program: Program, needs: Needs) -> list[str]:
         code = emit_guide_function(program, guide, guides=library)
         needs.imports |= code.imports | code.needs.imports
-        needs.to_plate |= code.needs.to_plate
         return list(code.lines)
 
     return section
@@ -185,7 +192,6 @@ def _predict(program: Program, needs: Needs) -> list[str]:
     place = Place.outside(program, own)
     predicted = [s.name for s in statements(program.predict) if isinstance(s, Site)]
     body = body_lines(block, program, place, read | set(predicted))
-    needs.to_plate |= own.to_plate
     kept = [*(s.name for s in program.latents()), *(r.name for r in program.records())]
     names = [*inputs(program, own.names), *(name for name in kept if name in own.names)]
     return [

@@ -9,13 +9,14 @@ from compiler.ir import (
     Block,
     Expression,
     Function,
+    Invoke,
     PlateBlock,
     Program,
     Site,
     Statement,
 )
 from compiler.ir.program import statements
-from compiler.ir.queries import references, values_of
+from compiler.ir.queries import references, subexpressions, values_of
 
 
 def read_names(exprs: Iterable[Expression]) -> set[str]:
@@ -57,6 +58,26 @@ def without_unread(block: Block, read: set[str] | None = None) -> Block:
 def read_by(function: Function) -> set[str]:
     """Return all names that a function of the spec reads."""
     return read_names([function.result, *(statement.value for statement in function.body)])
+
+
+def called_in_steps(program: Program) -> set[str]:
+    """Return the functions of the spec that a `recur` calls, be it through others."""
+    functions = {function.name: function for function in program.functions}
+    pending = [
+        value
+        for block in (*statements(program.model), *statements(program.predict))
+        if isinstance(block, PlateBlock) and block.sequential
+        for statement in statements(block.body)
+        for value in values_of(statement)
+    ]
+    found: set[str] = set()
+    while pending:
+        for part in subexpressions(pending.pop()):
+            if isinstance(part, Invoke) and part.function not in found:
+                found.add(part.function)
+                function = functions[part.function]
+                pending += [function.result, *(s.value for s in function.body)]
+    return found
 
 
 def inputs(program: Program, names: set[str]) -> list[str]:

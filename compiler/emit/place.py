@@ -17,12 +17,10 @@ class Needs:
 
     Attributes:
         imports: What the module has to import.
-        to_plate: Whether the helper `to_plate` is called.
         names: Names of the spec that are read.
     """
 
     imports: set[Import] = field(default_factory=set)
-    to_plate: bool = False
     names: set[str] = field(default_factory=set)
 
 
@@ -40,6 +38,8 @@ class Place:
         step_name: What that step is called.
         listed: Values that are lists of their steps there.
         states: The states of each hidden chain, which are an axis of what depends on it.
+        uneven: Whether values may lack left dims that others of their type have: those of first
+            steps do, in the loop of a `recur` and in the functions that it calls.
     """
 
     numbers: dict[str, int]
@@ -51,6 +51,7 @@ class Place:
     step_name: str = "step"
     listed: frozenset[str] = frozenset()
     states: dict[str, Axis] = field(default_factory=dict)
+    uneven: bool = False
 
     @classmethod
     def outside(cls, program: Program, needs: Needs) -> Place:
@@ -69,7 +70,7 @@ class Place:
 
     def at_step(self, dim: str, listed: frozenset[str]) -> Place:
         """Return the place inside a loop over the steps of a `recur`."""
-        return replace(self, step=dim, listed=listed, step_name=f"{dim}_step")
+        return replace(self, step=dim, listed=listed, step_name=f"{dim}_step", uneven=True)
 
     def whole(self) -> Place:
         """Return the same place outside that loop."""

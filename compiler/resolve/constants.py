@@ -6,9 +6,11 @@ import math
 import operator
 from collections.abc import Callable
 
-from compiler.ir import Constant, Support, ValueType
+from compiler.ir import Apply, Constant, Expression, Support, ValueType
+from compiler.tables.functions import FUNCTIONS, OPERATORS
 from grammar import nodes
 
+_TABLE = OPERATORS | FUNCTIONS
 _OPERATIONS: dict[str, Callable[[float, float], float]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -42,10 +44,9 @@ def constant(expr: nodes.Expr) -> int | float | None:
                 return None
             try:
                 result = _OPERATIONS[sign](a, b)
-            except (ArithmeticError, ValueError):
+                return result if math.isfinite(result) else None
+            except (ArithmeticError, ValueError, TypeError):  # the last one of a complex number
                 return None
-            finite = isinstance(result, int | float) and math.isfinite(result)
-            return result if finite else None
         case _:
             return None
 
@@ -56,6 +57,36 @@ def whole_number(expr: nodes.Expr) -> int | None:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, int) else None
+
+
+def has_no_value(expr: Expression) -> bool:
+    """Tell whether an expression of numbers alone stands for none: `1 / 0`, `log(-1)`."""
+    try:
+        _evaluated(expr)
+    except (ArithmeticError, ValueError):
+        return True
+    return False
+
+
+def _evaluated(expr: Expression) -> float | None:
+    """Return the number that an expression of numbers stands for; None if it is none of numbers.
+
+    Raises:
+        ArithmeticError, ValueError: If there is no such number.
+    """
+    if isinstance(expr, Constant) and not isinstance(expr.value, str):
+        return float(expr.value)
+    row = _TABLE.get(expr.function) if isinstance(expr, Apply) else None
+    if row is None or row.scalar is None or not isinstance(expr, Apply):
+        return None
+    values = [_evaluated(argument) for argument in expr.arguments]
+    if None in values:
+        return None
+    names = dict(zip("abc", values, strict=False))
+    result = eval(row.scalar.format(*names), {"math": math}, names)  # a template of the table
+    if isinstance(result, complex) or not math.isfinite(result):
+        raise ValueError
+    return float(result)
 
 
 def number(value: int | float) -> Constant:

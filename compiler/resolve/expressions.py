@@ -21,7 +21,7 @@ from compiler.ir.axes import ShapeProblem, Sizes, shown
 from compiler.ir.expressions import ReferenceKind
 from compiler.ir.types import Axis
 from compiler.resolve.bases import resolve_basis
-from compiler.resolve.constants import constant, number
+from compiler.resolve.constants import constant, has_no_value, number
 from compiler.resolve.equations import resolve_ode
 from compiler.resolve.gaps import filled
 from compiler.resolve.lags import (
@@ -337,7 +337,7 @@ class Expressions:
             prefix = f"`{row.name}`: " if row.name in FUNCTIONS else ""
             scope.diagnostics.report("PPL020", span, prefix + problem.message, problem.remedy)
             return None
-        return Apply(
+        value = Apply(
             function=row.name,
             arguments=arguments,
             options=options,
@@ -349,6 +349,12 @@ class Expressions:
                 support=row.support([t.support for t in types]),
             ),
         )
+        if has_no_value(value):
+            scope.diagnostics.report(
+                "PPL026", span, "this stands for no finite number", "check the numbers in it"
+            )
+            return None
+        return value
 
     @staticmethod
     def _fold(
@@ -403,7 +409,8 @@ class Expressions:
             raise ShapeProblem(
                 f"there is no dim `{dim}` in {shown(argument.event)}", "reduce over one of those"
             )
-        scope.symbols[dim].used = True
+        if dim in scope.symbols:  # a dim that is not declared has been told of
+            scope.symbols[dim].used = True
         position = argument.event.index(dim)
         axis = number(position - len(argument.event))
         return argument.event[:position] + argument.event[position + 1 :], {"axis": axis}

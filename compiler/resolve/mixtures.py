@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from compiler.ir import Distribution, Expression, Support
-from compiler.ir.axes import ShapeProblem, shown
+from compiler.ir.axes import ShapeProblem, Sizes, shown
 from compiler.ir.types import Axis
 from compiler.resolve.distributions import (
     ResolvedDistribution,
@@ -131,6 +131,8 @@ def _mixed(
             message = f"the weights have {shown((own,))}, but no argument of the component has"
             scope.diagnostics.report("PPL036", given["components"].span, message, _CALLED)
             return None
+        if not _ordered(components, along, given["components"].span, sizes, scope):
+            return None
     else:
         parts = components
         if sizes.unify(own, len(parts)) is None:
@@ -171,6 +173,26 @@ def _mixed(
         index_of=None,
         random=weights.type.random or any(part.random for part in parts),
     )
+
+
+def _ordered(
+    component: ResolvedDistribution, along: Axis, span: Span, sizes: Sizes, scope: Scope
+) -> bool:
+    """Tell whether the dim of the weights stands last and once in each argument that has it."""
+    left = tuple(axis for axis in component.left if axis != along)
+    for name, argument in component.distribution.arguments.items():
+        axes = argument.type.event
+        if axes.count(along) > 1 or sizes.align(axes, (*left, along)) is None:
+            scope.diagnostics.report(
+                "PPL036",
+                span,
+                f"`{name}` of {component.row.name} has {shown(axes)}, but `{along}`, the dim of "
+                "the weights, has to stand last, and once",
+                "take one component's row or column with an index, or swap a matrix's dims with "
+                "`transpose(x)`",
+            )
+            return False
+    return True
 
 
 def _support(supports: Sequence[Support], discrete: bool) -> Support:

@@ -37,6 +37,7 @@ EMITTED = frozenset(
         "pyro",
         "self",
         "sequences",
+        "special",
         "to_plate",
         "torch",
         *(row.name for row in DISTRIBUTIONS.values() if row.ours),

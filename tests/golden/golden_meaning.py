@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -67,6 +69,14 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+
+
+_SPECIAL = SimpleNamespace(
+    log1m_exp=lambda x: torch.log1p(-torch.exp(x)),
+    logit=torch.logit,
+    log_normal_cdf=torch.special.log_ndtr,
+    log_sigmoid=torch.nn.functional.logsigmoid,
+)
 
 
 class Meaning:
@@ -366,19 +376,23 @@ class Meaning:
             pairs = zip(expr.arguments, given, strict=True)
             return [self._insert(argument, x, axes, last) for argument, x in pairs]
 
-        event = expr.type.event
+        def joined(*axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
+            return reduce(self._sizes.join, axes, ())
+
+        event = expr.type.event  # which a declaration may have renamed
+        own = [argument.type.event for argument in expr.arguments]
         match row.shape:
             case "elementwise":
                 if row.name in _OPERATORS:
-                    return _OPERATORS[row.name](*meet(event))
-                return _fill(row.template, torch.broadcast_tensors(*meet(event)))
+                    return _OPERATORS[row.name](*meet(joined(*own)))
+                return _fill(row.template, torch.broadcast_tensors(*meet(joined(*own))))
             case "reduce":
                 option = expr.options.get("axis")
                 if isinstance(option, Constant):
                     return _fill(row.template.replace("{axes}", str(option.value)), given)
                 return _fill(row.template.replace("{axes}", "-1"), [given[0].flatten()])
             case "dot":
-                x, y = meet((*event, expr.arguments[0].type.event[-1]), last=1)
+                x, y = meet((*joined(own[0][:-1], own[1][:-1]), own[0][-1]), last=1)
                 return (x * y).sum(-1)
             case "matmul":
                 return given[0] @ given[1]
@@ -402,7 +416,7 @@ class Meaning:
             case "covariance":
                 return covariance(row.name, given)
             case "columns":
-                return torch.stack(torch.broadcast_tensors(*meet(event[:-1])), -1)
+                return torch.stack(torch.broadcast_tensors(*meet(joined(*own))), -1)
             case "concatenate":
                 return torch.cat(given)
             case "size":
@@ -478,5 +492,6 @@ def _keys(lengths: list[int]) -> Iterator[tuple[int, ...]]:
 def _fill(template: str, arguments: Any) -> Tensor:
     names = {f"a{i}": argument for i, argument in enumerate(arguments)}
     code = template.format(*names)
-    found: Tensor = eval(code, {"torch": torch, "covariances": covariances}, names)
+    modules = {"torch": torch, "covariances": covariances, "special": _SPECIAL}
+    found: Tensor = eval(code, modules, names)
     return found

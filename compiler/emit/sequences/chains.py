@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from compiler.emit.expressions import floating_code, is_number, numeric, size_code
-from compiler.emit.layout import align
+from compiler.emit.expressions import floating_code, is_number, numeric
+from compiler.emit.layout import align, size_code
 from compiler.emit.place import Place
 from compiler.emit.python import call
 from compiler.ir import Distribution, Site

@@ -82,13 +82,12 @@ ROWS = (
     _unary("atanh", "Inverse hyperbolic tangent.", scalar="math.atanh({0})"),
     _unary("log1m_exp", "log(1 − exp(x)) for x < 0, accurate near 0 and far below.",
            constantly(Support(upper=0.0)),
-           template="torch.where({0} > -0.6931, torch.log(-torch.expm1({0})), "
-           "torch.log1p(-torch.exp({0})))"),
+           template="special.log1m_exp({0})"),
     _unary("sigmoid", "Logistic function, 1 / (1 + exp(−x)); the inverse of logit.",
            constantly(UNIT)),
     _unary("log_sigmoid", "log(sigmoid(x)), accurate in the tails.",
-           constantly(Support(upper=0.0)), template="torch.nn.functional.logsigmoid({0})"),
-    _unary("logit", "Log odds, log(p / (1 − p)).", template="torch.logit({0})"),
+           constantly(Support(upper=0.0)), template="special.log_sigmoid({0})"),
+    _unary("logit", "Log odds, log(p / (1 − p)).", template="special.logit({0})"),
     _unary("softplus", "log(1 + exp(x)); always positive.", constantly(POSITIVE),
            template="torch.nn.functional.softplus({0})"),
     _unary("relu", "The larger of x and 0.", constantly(POSITIVE)),
@@ -99,7 +98,7 @@ ROWS = (
     _unary("normal_cdf", "Distribution function of the standard normal (Stan's Phi).",
            constantly(UNIT), template="torch.special.ndtr({0})"),
     _unary("log_normal_cdf", "log(normal_cdf(x)), accurate in the tail.",
-           constantly(Support(upper=0.0)), template="torch.special.log_ndtr({0})"),
+           constantly(Support(upper=0.0)), template="special.log_normal_cdf({0})"),
     _unary("normal_quantile", "Inverse of normal_cdf (the probit).",
            template="torch.special.ndtri({0})"),
     _unary("inv_cloglog", "1 − exp(−exp(x)): inverse of the complementary log-log.",
@@ -134,7 +133,7 @@ ROWS = (
     FunctionRow("logaddexp", ("x", "y"), "elementwise", "torch.logaddexp({0}, {1})",
                 "log(exp(x) + exp(y)), without overflow."),
     FunctionRow(
-        "log_diff_exp", ("x", "y"), "elementwise", "{0} + torch.log(-torch.expm1({1} - {0}))",
+        "log_diff_exp", ("x", "y"), "elementwise", "{0} + special.log1m_exp({1} - {0})",
         "log(exp(x) − exp(y)) for x > y, without overflow.",
     ),
     FunctionRow("minimum", ("x", "y"), "elementwise", "torch.minimum({0}, {1})",
@@ -143,7 +142,7 @@ ROWS = (
                 "The larger of two values, entry by entry.", "max({0}, {1})", "same", at_least),
     FunctionRow(
         "clip", ("x", "lower", "upper"), "elementwise", "torch.clip({0}, {1}, {2})",
-        "x, held between two bounds.", None, "same",
+        "x, held between two bounds.", "min(max({0}, {1}), {2})", "same",
         lambda s: Support(lower=s[1].lower, upper=s[2].upper),
     ),
 )  # fmt: skip

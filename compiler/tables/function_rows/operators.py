@@ -29,7 +29,8 @@ ROWS = (
         "real", divide,
     ),
     FunctionRow(
-        "//", ("x", "y"), "elementwise", "{0} // {1}", "Quotient, rounded down.",
+        "//", ("x", "y"), "elementwise", 'torch.div({0}, {1}, rounding_mode="floor")',
+        "Quotient, rounded down.",
         "{0} // {1}", "same", divide,
     ),
     FunctionRow(

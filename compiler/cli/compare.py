@@ -120,7 +120,7 @@ def command(
     gc.enable()  # the command line turned it off, for the commands that end at once
     from compiler.compare import compare_program, show_comparison
     from compiler.compare.output import comparison_record, write_comparison
-    from compiler.run.output import OutputFolder, default_folder
+    from compiler.run.folder import OutputFolder, default_folder
 
     mapping = mapping_of(mapped)
     program = compiled.program
@@ -143,7 +143,10 @@ def command(
             allow_callables=allow_callables,
             progress=not quiet,
         )
-        output.write(partial(write_comparison, comparison))
+        folder = output.write(partial(write_comparison, comparison))
+    if not quiet:
+        for note in output.notes:
+            click.echo(note, err=True)
     if form == "json":
         record = {"out": str(folder), **comparison_record(comparison)}
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))

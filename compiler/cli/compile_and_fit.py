@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-from pathlib import Path
 from typing import Any
 
 import click
@@ -155,13 +154,12 @@ def command(
 
         gc.enable()  # the command line turned it off, for the commands that end at once
         from compiler.run import compile_and_fit, fit_program
-        from compiler.run.output import default_folder, summary_record
+        from compiler.run.output import summary_record
         from compiler.run.show import show_fit
 
         mapping = mapping_of(mapped)
         assert compiled.program is not None
         program = compiled.program
-        folder = Path(out) if out else default_folder(program.path, program.name)
         options: dict[str, Any] = {
             "guide": guide,
             "seed": seed,
@@ -183,13 +181,15 @@ def command(
         if not processes.leads:
             fit_program(program, list(data), diagnostics=compiled.diagnostics, **options)
             return OK
-        fit = compile_and_fit(compiled, list(data), out=folder, report=report, **options)
+        fit = compile_and_fit(compiled, list(data), out=out or None, report=report, **options)
     if form == "json":
         click.echo(
-            json.dumps({"out": str(folder), **summary_record(fit)}, indent=2, ensure_ascii=False)
+            json.dumps(
+                {"out": str(fit.folder), **summary_record(fit)}, indent=2, ensure_ascii=False
+            )
         )
     elif not quiet:
-        show_fit(fit, folder=folder)
+        show_fit(fit, folder=fit.folder)
     if write_guide and form != "json":
         click.echo(fit.guide_block(), nl=False)
     return DOUBTFUL if strict and not fit.reliable else OK

@@ -15,6 +15,7 @@ import click
 from compiler.cli.report import show
 from compiler.diagnostics import SpecError
 from compiler.version import VERSION
+from compiler.writing import write_whole
 
 OK = 0
 BAD_INPUT = 1
@@ -115,7 +116,7 @@ def _internal(error: Exception, args: Sequence[str] | None) -> str:
         *traceback.format_exception(error),
     ]
     try:
-        Path(report).write_text("\n".join(lines), encoding="utf-8")
+        write_whole(Path(report), "\n".join(lines).encode())
         message.append(f"A report was written to {report}.")
     except OSError as refusal:
         message.append(f"The report could not be written to {report}: {refusal.strerror}.")

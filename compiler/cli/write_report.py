@@ -35,10 +35,12 @@ def command(folder: str, output: str | None) -> int:
     """
     gc.enable()  # the command line turned it off, for the commands that end at once
     from compiler.report import content_in, report_page
-    from compiler.run.output import REPORT_FILE, write_page
+    from compiler.run.output import add_report, write_page
 
-    page = report_page(content_in(Path(folder)))
-    path = Path(output) if output else Path(folder) / REPORT_FILE
-    write_page(page, path, Diagnostics(folder, ""))
+    page, diagnostics = report_page(content_in(Path(folder))), Diagnostics(folder, "")
+    if output:
+        path = write_page(page, Path(output), diagnostics)
+    else:
+        path = add_report(page, Path(folder), diagnostics)
     click.echo(f"saved in {path}")
     return OK

@@ -82,7 +82,7 @@ class Comparison:
             SpecError: It cannot be written, or holds something else.
         """
         from compiler.compare.output import write_comparison
-        from compiler.run.output import OutputFolder
+        from compiler.run.folder import OutputFolder
 
         with OutputFolder(Path(folder), self.diagnostics) as output:
             return output.write(partial(write_comparison, self))

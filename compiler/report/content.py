@@ -16,14 +16,13 @@ from pydantic import ValidationError
 from compiler.diagnostics import Diagnostics, SpecError
 from compiler.ir import Guide, Program
 from compiler.report.draws import SiteDraws, site_draws
+from compiler.run.folder import SETTINGS_FILE, is_fit_folder, settled
 from compiler.run.output import (
     MODULE_FILE,
     POSTERIOR_FILE,
     PROGRAM_FILE,
-    SETTINGS_FILE,
     SPEC_FILE,
     SUMMARY_FILE,
-    is_fit_folder,
     summary_record,
 )
 
@@ -94,24 +93,9 @@ def content_in(folder: Path) -> Content:
         SpecError: The folder is not the output of a fit, or not of this version.
     """
     diagnostics = Diagnostics(str(folder), "")
-    if not is_fit_folder(folder):
-        diagnostics.report(
-            "PPL098",
-            None,
-            f"{folder} is not the output folder of a fit",
-            "give the folder that `compile-and-fit --out` wrote",
-        )
-        raise SpecError(diagnostics)
-    spec = folder / SPEC_FILE
     try:
-        return Content(
-            program=Program.model_validate_json(_text(folder / PROGRAM_FILE)),
-            spec=_text(spec) if spec.exists() else None,
-            module=_text(folder / MODULE_FILE),
-            groups=_groups(folder / POSTERIOR_FILE),
-            record=json.loads(_text(folder / SETTINGS_FILE)),
-            outcome=json.loads(_text(folder / SUMMARY_FILE)),
-        )
+        with settled(folder):
+            return _content_in(folder, diagnostics)
     except (OSError, ValueError, ValidationError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         diagnostics.report(
@@ -121,6 +105,26 @@ def content_in(folder: Path) -> Content:
             "fit it anew with this version",
         )
         raise SpecError(diagnostics) from error
+
+
+def _content_in(folder: Path, diagnostics: Diagnostics) -> Content:
+    if not is_fit_folder(folder):
+        diagnostics.report(
+            "PPL098",
+            None,
+            f"{folder} is not the output folder of a fit",
+            "give the folder that `compile-and-fit --out` wrote",
+        )
+        raise SpecError(diagnostics)
+    spec = folder / SPEC_FILE
+    return Content(
+        program=Program.model_validate_json(_text(folder / PROGRAM_FILE)),
+        spec=_text(spec) if spec.exists() else None,
+        module=_text(folder / MODULE_FILE),
+        groups=_groups(folder / POSTERIOR_FILE),
+        record=json.loads(_text(folder / SETTINGS_FILE)),
+        outcome=json.loads(_text(folder / SUMMARY_FILE)),
+    )
 
 
 def _groups(path: Path) -> dict[str, xr.Dataset]:

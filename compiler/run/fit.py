@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from compiler.pipeline import Compilation, compile_file
 from compiler.run.fitting import fit_program
-from compiler.run.output import OutputFolder, default_folder, write_fit
+from compiler.run.folder import OutputFolder, default_folder
+from compiler.run.output import write_fit
 from compiler.run.result import Fit
 
 
@@ -46,4 +48,4 @@ def compile_and_fit(
     with OutputFolder(folder, compiled.diagnostics) as output:
         fit = fit_program(program, data, diagnostics=compiled.diagnostics, **options)
         output.write(partial(write_fit, fit, report=report))
-    return fit
+    return replace(fit, folder=output.path, notes=(*fit.notes, *output.notes))

@@ -41,6 +41,7 @@ class Fit:
         notes: What else there is to know, a sentence each.
         restarts: Of a fit from several starting points, a row for each: its ELBO at the end, and
             its verdict.
+        folder: Where `compile_and_fit` saved it.
     """
 
     program: Program
@@ -53,6 +54,7 @@ class Fit:
     diagnostics: Diagnostics
     notes: tuple[str, ...]
     restarts: pd.DataFrame | None = None
+    folder: Path | None = None
 
     @property
     def elbo(self) -> npt.NDArray[np.float64]:
@@ -159,7 +161,10 @@ class Fit:
         return write_page(self.report_html(), Path(path), self.diagnostics)
 
     def save(self, folder: str | Path, *, report: bool = False) -> Path:
-        """Write the output folder, whole or not at all; one of an earlier fit is replaced.
+        """Write the output folder, whole or not at all, in place of an earlier fit.
+
+        Files that are not of a fit stay, and so do those of a fit that were changed, under another
+        name.
 
         Args:
             folder: The folder.
@@ -171,7 +176,8 @@ class Fit:
         Raises:
             SpecError: It cannot be written, or holds something else.
         """
-        from compiler.run.output import OutputFolder, write_fit
+        from compiler.run.folder import OutputFolder
+        from compiler.run.output import write_fit
 
         with OutputFolder(Path(folder), self.diagnostics) as output:
             return output.write(partial(write_fit, self, report=report))

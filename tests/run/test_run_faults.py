@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 
 import pytest
 import torch
@@ -12,7 +11,6 @@ from run_helpers import EIGHT_SCHOOLS, QUICK, SCHOOLS
 
 import pplc
 from compiler.run import compile_and_fit
-from compiler.run.output import OutputFolder
 
 CALLABLE = EIGHT_SCHOOLS.split("guide quick")[0] + (
     'guide {\n  part rest = AutoNormal(theta)\n  part own = callable "{path}" for (mu, tau)\n}}\n'
@@ -164,7 +162,9 @@ class TestOutput:
 
         out = tmp_path / "deep" / "out"
         fit = self.run(tmp_path, out)
+        assert fit.folder == out
         assert sorted(p.name for p in out.iterdir()) == [
+            ".pplc.json",
             "chosen.ppl",
             "ir.json",
             "module.py",
@@ -193,35 +193,26 @@ class TestOutput:
     def test_an_earlier_fit_is_replaced_and_a_failed_one_leaves_it(self, tmp_path):
         out = tmp_path / "out"
         self.run(tmp_path, out, seed=1)
-        self.run(tmp_path, out, seed=2)
+        (out / "notes.txt").write_text("mine")
+        (out / "chosen.ppl").write_text("mine")
+        fit = self.run(tmp_path, out, seed=2)
+        assert (out / "notes.txt").read_text() == (out / "chosen-2.ppl").read_text() == "mine"
+        assert fit.notes[-1].endswith("had been changed; it is kept as chosen-2.ppl")
         assert json.loads((out / "settings.json").read_text())["settings"]["seed"] == 2
         with pytest.raises(pplc.SpecError):
             self.run(tmp_path, out, guide="none")
         assert json.loads((out / "settings.json").read_text())["settings"]["seed"] == 2
         assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "schools.ppl"]
 
-    def test_what_is_not_ours_is_never_replaced(self, tmp_path):
-        (tmp_path / "thesis").mkdir()
-        (tmp_path / "thesis" / "chapter.tex").write_text("…")
-        for out in (tmp_path / "thesis", tmp_path / "schools.ppl"):
-            (fault,) = faults(lambda out=out: self.run(tmp_path, out))
-            assert re.match(r"PPL098 .* exists, and is a (folder of other things|file)", fault)
-        assert (tmp_path / "thesis" / "chapter.tex").exists()
-
     def test_what_cannot_be_written_is_told_before_the_fit(self, tmp_path, monkeypatch):
         def refuse(*args, **kwargs):
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr("tempfile.mkdtemp", refuse)
+        monkeypatch.setattr("pathlib.Path.mkdir", refuse)
         monkeypatch.setattr("compiler.run.fit.fit_program", lambda *a, **k: pytest.fail("fitted"))
         (fault,) = faults(lambda: self.run(tmp_path, tmp_path / "out"))
         assert fault.startswith("PPL098")
         assert "Permission denied" in fault
-
-    def test_a_folder_below_a_file(self, tmp_path):
-        (tmp_path / "file").write_text("")
-        (fault,) = faults(lambda: self.run(tmp_path, tmp_path / "file" / "out"))
-        assert fault.startswith("PPL098")
 
     def test_a_full_disk_leaves_what_was_there(self, tmp_path, monkeypatch):
         out = tmp_path / "out"
@@ -240,10 +231,3 @@ class TestOutput:
         monkeypatch.chdir(tmp_path / "work")
         self.run(tmp_path, None)
         assert os.listdir() == ["schools-fit"]
-
-    def test_leaving_without_writing_leaves_nothing(self, tmp_path):
-        from compiler.diagnostics import Diagnostics
-
-        with OutputFolder(tmp_path / "out", Diagnostics("m.ppl", "")):
-            assert len(list(tmp_path.iterdir())) == 1
-        assert list(tmp_path.iterdir()) == []

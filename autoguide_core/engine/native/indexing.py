@@ -249,8 +249,8 @@ def _checked(builder: Builder, index: Ref, size: int) -> Ref:
     if index.storage.role == "constant":
         return index
     limit = Ref((), torch.int64, literal=size)
-    types = [torch.int64, torch.int64]
-    return builder.compute("m_place({0}, {1})", [index, limit], index.shape, torch.int64, types)
+    place, whole = "m_place({0}, {1}, f.problem)", torch.int64
+    return builder.compute(place, [index, limit], index.shape, whole, [whole, whole])
 
 
 def _followed(index: Ref, dims: int) -> Ref:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from autoguide_core.engine.native.memory import Memory, fill_line, number_source
+from autoguide_core.engine.native.memory import Places, fill_line, number_source
 from autoguide_core.engine.native.merging import merged
 from autoguide_core.engine.native.operations import C_TYPES, MEMORY_TYPES
 from autoguide_core.engine.native.program import (
@@ -51,7 +51,7 @@ _ACCUMULATE = {
 }
 
 
-def loops_source(loops: Loops, memory: Memory, rows: int = 0) -> list[str]:
+def loops_source(loops: Loops, memory: Places, rows: int = 0) -> list[str]:
     """The body of the function that runs a kernel of loops.
 
     Args:
@@ -85,7 +85,7 @@ class _Nest:
         _ends: What comes after it.
     """
 
-    def __init__(self, loops: Loops, memory: Memory, rows: int) -> None:
+    def __init__(self, loops: Loops, memory: Places, rows: int) -> None:
         self._memory = memory
         self._rows = rows
         self._body = loops.body
@@ -104,6 +104,8 @@ class _Nest:
         self._written_out = self._is_short(depth - 1)
 
     def lines(self) -> list[str]:
+        if 0 in self._domain:
+            return self._lines_of_nothing()
         depth = len(self._merged)
         for statement in self._body:
             if isinstance(statement, Compute):
@@ -133,6 +135,16 @@ class _Nest:
             lines.append("}")
             lines += self._ends[level]
         return lines
+
+    def _lines_of_nothing(self) -> list[str]:
+        """Loops that run over no element: sums start, and nothing is loaded, not even once."""
+        for statement in self._body:
+            if isinstance(statement, Write) and statement.sign != "=" and not statement.gathers:
+                kind = C_TYPES[statement.target.dtype]
+                self._fill(statement.target, start_of(statement.sign, kind))
+            elif isinstance(statement, Write) and statement.gathers:
+                self._fill_whole(statement.target)
+        return [*map(self._declaration, self._pointers), *self._fills]
 
     def _is_short(self, level: int) -> bool:
         """Whether a loop is written out rather than run through."""
@@ -179,8 +191,7 @@ class _Nest:
         place = f"{self._base(target)}[{at}]"
         rule = _ACCUMULATE[statement.sign]
         if statement.gathers:
-            if target.fill is not None:
-                self._fills.append(fill_line(self._base(target), target, target.fill))
+            self._fill_whole(target)
             self._simd = False
             self._ends_innermost(rule.format(place, value))
             return
@@ -269,13 +280,15 @@ class _Nest:
         constant = "" if storage.role in ("scratch", "state") else "const "
         kind = MEMORY_TYPES[storage.dtype]
         name = self._pointers[storage]
-        memory = self._memory
-        pointer = memory.own_pointer(storage) if self._rows else memory.pointer(storage)
-        return f"{constant}{kind}* __restrict const {name} = {pointer};"
+        return f"{constant}{kind}* __restrict const {name} = {self._memory.pointer(storage)};"
 
     def _fill(self, target: Storage, start: str) -> None:
         pointer = self._base(target)
         self._fills.append(f"for (int64_t i = 0; i < {target.size}; ++i) {pointer}[i] = {start};")
+
+    def _fill_whole(self, target: Storage) -> None:
+        if target.fill is not None:
+            self._fills.append(fill_line(self._base(target), target, target.fill))
 
     def _innermost(self, line: str) -> None:
         self._starts[len(self._merged)].append(line)

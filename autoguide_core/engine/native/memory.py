@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from autoguide_core.engine.native.operations import MEMORY_TYPES
 from autoguide_core.engine.native.program import (
@@ -17,65 +18,52 @@ from autoguide_core.engine.native.program import (
     dense_strides,
     loads_of,
     reads,
-    writes,
 )
 
 _ALIGNMENT = 64
 """Bytes of a cache line, and of the widest vector register."""
 
 
+class Places(Protocol):
+    """Where a kernel finds storages; what it finds there depends on the scope that it runs in."""
+
+    def place(self, storage: Storage) -> Storage:
+        """The storage whose memory this one uses: another's, or its own."""
+        ...
+
+    def pointer(self, storage: Storage) -> str:
+        """A C++ expression for the address of the first element."""
+        ...
+
+    def base(self, ref: Ref) -> str:
+        """A C++ expression for the address of a tensor's first element."""
+        ...
+
+
 class Memory:
-    """The places of a program's storages.
+    """The places of a program's storages, as kernels see them that run on their own.
 
     The new value of a state tensor is written over the old one where nothing reads the old one
-    any more.
+    any more. What members of a group of rows find elsewhere is in :class:`GroupMemory`.
 
     Args:
         program: The program.
 
     Attributes:
         bytes: Size of the scratch block.
-        own_bytes: Size of the block that each thread has for itself, by group of rows.
     """
 
     def __init__(self, program: Program) -> None:
         self._program = program
         self._aliases = _written_in_place(program)
         self._offsets: dict[Storage, int] = {}
-        self._own: dict[Storage, tuple[int, int]] = {}
-        self.own_bytes: dict[int, int] = {}
         self.bytes = 0
-        passing = _passing(program)
-        for number, kernel in enumerate(program.kernels):
-            if isinstance(kernel, RowGroup):
-                self._lay_out_group(number, kernel, passing)
+        groups = [kernel for kernel in program.kernels if isinstance(kernel, RowGroup)]
+        elsewhere = {*self._aliases, *(storage for group in groups for storage in group.passing)}
         for storage in program.storages:
-            if storage.role != "scratch" or not storage.stored or storage in self._aliases:
-                continue
-            if storage not in passing:
+            if storage.role == "scratch" and storage.stored and storage not in elsewhere:
                 self._offsets[storage] = self.bytes
-                self.bytes += _aligned(storage.size * storage.dtype.itemsize)
-
-    def _lay_out_group(self, number: int, group: RowGroup, passing: set[Storage]) -> None:
-        """Give each thread memory for its share of the sums, and for a block of passing values."""
-        end = 0
-        for storage, _ in group.sums:
-            self._own[storage] = (end, 0)
-            end += _aligned(storage.size * storage.dtype.itemsize)
-        for storage in dict.fromkeys(writes(group)):
-            if storage in passing:
-                width = storage.size // group.rows
-                self._own[storage] = (end, width)
-                end += _aligned(group.block * width * storage.dtype.itemsize)
-        self.own_bytes[number] = end
-
-    def own_pointer(self, storage: Storage) -> str:
-        """The address of the first element, seen from a member of a group of rows."""
-        if storage not in self._own:
-            return self.pointer(storage)
-        offset, width = self._own[storage]
-        back = f" - begin * {width}" if width else ""
-        return f"reinterpret_cast<{MEMORY_TYPES[storage.dtype]}*>(f.own + {offset}){back}"
+                self.bytes += aligned(storage.size * storage.dtype.itemsize)
 
     def place(self, storage: Storage) -> Storage:
         """The storage whose memory this one uses: another's, or its own."""
@@ -93,11 +81,10 @@ class Memory:
             return f"reinterpret_cast<{kind}*>(f.scratch + {self._offsets[storage]})"
         return f"f.{storage.name}"
 
-    def base(self, ref: Ref, *, own: bool = False) -> str:
-        """The address of a tensor's first element; ``own`` as seen from a member of a group."""
+    def base(self, ref: Ref) -> str:
+        """A C++ expression for the address of a tensor's first element."""
         assert ref.storage is not None
-        place = self.own_pointer if own else self.pointer
-        return f"{place(ref.storage)} + {ref.offset}"
+        return f"{self.pointer(ref.storage)} + {ref.offset}"
 
     def element(self, ref: Ref, index: str) -> str:
         """A C++ expression for an element of a tensor; ``index`` leaves out the offset."""
@@ -109,8 +96,8 @@ class Memory:
     def frame_source(self) -> str:
         """The struct that holds what comes from outside."""
         members = [f"  {_member_type(s)} {s.name};" for s in self._given()]
-        own = ["  char* own;", "  int32_t threads;"]
-        return "\n".join(["struct Frame {", "  char* scratch;", *own, *members, "};"])
+        own = ["  char* scratch;", "  char* own;", "  int32_t threads;", "  int32_t* problem;"]
+        return "\n".join(["struct Frame {", *own, *members, "};"])
 
     def given_source(self) -> str:
         """The struct's values, out of the arguments of the entry point."""
@@ -197,27 +184,13 @@ def _written_in_place(program: Program) -> dict[Storage, Storage]:
     return aliases
 
 
-def _passing(program: Program) -> set[Storage]:
-    """What a group of rows computes row by row, and nothing outside of the group reads."""
-    inside: set[Storage] = set()
-    outside = {ref.storage for ref in program.results}
-    for kernel in program.kernels:
-        if isinstance(kernel, RowGroup):
-            sums = {storage for storage, _ in kernel.sums}
-            inside |= {storage for storage in writes(kernel) if storage.size % kernel.rows == 0}
-            outside |= sums
-            outside |= {storage for storage in reads(kernel) if storage not in set(writes(kernel))}
-        else:
-            outside |= {*reads(kernel), *writes(kernel)}
-    return inside - outside
-
-
 def _all_loops(kernel: Kernel) -> Iterator[Loops]:
     members = kernel.members if isinstance(kernel, RowGroup) else (kernel,)
     yield from (member for member in members if isinstance(member, Loops))
 
 
-def _aligned(size: int) -> int:
+def aligned(size: int) -> int:
+    """A number of bytes, rounded up to where something else may begin."""
     return -(-size // _ALIGNMENT) * _ALIGNMENT
 
 

@@ -31,15 +31,24 @@ SIMD float powf(float, float) noexcept; SIMD double pow(double, double) noexcept
 #endif
 #endif
 
-// What torch would have raised an error for; it stops the steps.
+#ifdef _OPENMP
+extern "C" int omp_get_num_threads(void);
+#else
+static inline int omp_get_num_threads() { return 1; }
+#endif
+
+// What torch would have raised an error for; it stops the steps. Each call has a place for it, which
+// the threads of the call share.
 enum { NO_PROBLEM = 0, INDEX_OUTSIDE = 1, DIVISION_BY_ZERO = 2 };
-static int32_t problem = NO_PROBLEM;
+static inline void m_report(int32_t* problem, int32_t what) {
+  __atomic_store_n(problem, what, __ATOMIC_RELAXED);
+}
 
 // A place in a dimension, counted from its end where it is negative.
-static inline int64_t m_place(int64_t index, int64_t size) {
+static inline int64_t m_place(int64_t index, int64_t size, int32_t* problem) {
   if (index < 0) index += size;
   if (index >= 0 && index < size) return index;
-  problem = INDEX_OUTSIDE;
+  m_report(problem, INDEX_OUTSIDE);
   return 0;
 }
 
@@ -81,14 +90,14 @@ template <class T> static inline T m_pow(T x, T y) {  // whole numbers
 }
 static inline float m_atan2(float x, float y) { return ::atan2f(x, y); }
 static inline double m_atan2(double x, double y) { return ::atan2(x, y); }
-static inline float m_fmod(float x, float y) { return ::fmodf(x, y); }
-static inline double m_fmod(double x, double y) { return ::fmod(x, y); }
-template <class T> static inline T m_fmod(T x, T y) {  // whole numbers
-  if (y == 0) problem = DIVISION_BY_ZERO;
+static inline float m_fmod(float x, float y, int32_t*) { return ::fmodf(x, y); }
+static inline double m_fmod(double x, double y, int32_t*) { return ::fmod(x, y); }
+template <class T> static inline T m_fmod(T x, T y, int32_t* problem) {  // whole numbers
+  if (y == 0) m_report(problem, DIVISION_BY_ZERO);
   return y == 0 || (y < 0 && y == T(-1)) ? T(0) : T(x % y);  // the least number % -1 is a trap
 }
-template <class T> static inline T m_remainder(T x, T y) {
-  T rest = m_fmod(x, y);
+template <class T> static inline T m_remainder(T x, T y, int32_t* problem) {
+  T rest = m_fmod(x, y, problem);
   return rest != 0 && ((rest < 0) != (y < 0)) ? T(rest + y) : rest;
 }
 

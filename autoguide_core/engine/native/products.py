@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from autoguide_core.engine.native.memory import Memory, element_at
+from autoguide_core.engine.native.memory import Places, element_at
 from autoguide_core.engine.native.operations import C_TYPES
 from autoguide_core.engine.native.program import Product, Ref
 
@@ -19,12 +19,12 @@ _MOST_SUMS = 512
 """Sums that are kept on the stack, where the compiler can hold them in registers."""
 
 
-def product_source(product: Product, memory: Memory) -> Iterator[str]:
+def product_source(product: Product, memory: Places) -> Iterator[str]:
     """A batch of matrix products."""
     product = _upright(product)
     batch, rows, columns, inner = product.sizes
     kind = C_TYPES[product.target.dtype]
-    yield from _operands(product, memory, kind, own=False)
+    yield from _operands(product, memory, kind)
     yield _LOOP.format("b", batch) + " {"
     yield f"{kind}* __restrict const out = target + b * {rows * columns};"
     if product.left.strides[2] == 1 or inner == 1:
@@ -37,7 +37,7 @@ def product_source(product: Product, memory: Memory) -> Iterator[str]:
     yield "}"
 
 
-def member_source(product: Product, memory: Memory, rows: int) -> Iterator[str]:
+def member_source(product: Product, memory: Places, rows: int) -> Iterator[str]:
     """A matrix product as a member of a group: over the rows from ``begin`` to ``end``.
 
     Args:
@@ -47,7 +47,7 @@ def member_source(product: Product, memory: Memory, rows: int) -> Iterator[str]:
         rows: The number of rows of the group.
     """
     kind = C_TYPES[product.target.dtype]
-    yield from _operands(product, memory, kind, own=True)
+    yield from _operands(product, memory, kind)
     yield f"const int64_t b = 0; {kind}* __restrict const out = target;"
     if product.sizes[1] == rows:
         yield from _rows_times_matrix(product, kind)
@@ -134,11 +134,10 @@ def _sum_over_rows(product: Product, kind: str) -> Iterator[str]:
         yield f"{_LOOP.format('i', size)} out[i] += sums[i];"
 
 
-def _operands(product: Product, memory: Memory, kind: str, *, own: bool) -> Iterator[str]:
-    place = memory.own_pointer if own else memory.pointer
-    yield f"{kind}* const target = {place(product.target)};"
-    yield f"const {kind}* __restrict const left = {memory.base(product.left, own=own)};"
-    yield f"const {kind}* __restrict const right = {memory.base(product.right, own=own)};"
+def _operands(product: Product, memory: Places, kind: str) -> Iterator[str]:
+    yield f"{kind}* const target = {memory.pointer(product.target)};"
+    yield f"const {kind}* __restrict const left = {memory.base(product.left)};"
+    yield f"const {kind}* __restrict const right = {memory.base(product.right)};"
 
 
 def _addresses(product: Product) -> tuple[str, str]:

@@ -232,7 +232,7 @@ class Foreign:
     writes: tuple[Storage, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RowGroup:
     """Kernels that all run over the same rows, and so can take turns block by block of them.
 
@@ -244,12 +244,18 @@ class RowGroup:
         block: How many are taken at a time.
         members: The kernels, in order.
         sums: What they accumulate over the rows: the storages, with their sign.
+        passing: What one of them writes row by row and only later ones read, each row in its turn.
     """
 
     rows: int
     block: int
     members: tuple[Loops | Product, ...]
     sums: tuple[tuple[Storage, str], ...]
+    passing: tuple[Storage, ...] = ()
+
+    def width(self, storage: Storage) -> int:
+        """Elements that a storage, laid out row by row, has in each row."""
+        return storage.size // self.rows
 
 
 Kernel = Loops | Product | Scan | Extreme | Cholesky | TriangularSolve | Foreign | RowGroup

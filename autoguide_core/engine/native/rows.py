@@ -7,6 +7,7 @@ block, they read it once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -46,12 +47,24 @@ def group_rows(program: Program) -> Program:
         its storages are those of the new order.
     """
     kernels = list(program.kernels)
-    for rows in sorted({r for k in kernels for r in _row_counts(k)}, reverse=True):
+    for rows in sorted({r for k in kernels for r in _row_counts(k) if r > 1}, reverse=True):
         kernels = _grouped(kernels, rows)
     for number, kernel in enumerate(kernels):
         for storage in writes(kernel):
             storage.kernel = number
-    return replace(program, kernels=kernels)
+    return replace(program, kernels=_with_passing(kernels, program.results))
+
+
+def _with_passing(kernels: Sequence[Kernel], results: Sequence[Ref]) -> list[Kernel]:
+    """Leave to each group what it has to itself, of what it writes row by row."""
+    users = Counter(s for kernel in kernels for s in {*reads(kernel), *writes(kernel)})
+    users.update(ref.storage for ref in results if ref.storage is not None)
+    return [
+        replace(kernel, passing=tuple(s for s in kernel.passing if s.stored and users[s] == 1))
+        if isinstance(kernel, RowGroup)
+        else kernel
+        for kernel in kernels
+    ]
 
 
 def _row_counts(kernel: Kernel) -> Iterator[int]:
@@ -82,11 +95,17 @@ def _grouped(kernels: Sequence[Kernel], rows: int) -> list[Kernel]:
     if group.bytes < _WORTH_IT or not group.members:
         return list(kernels)
     block = min(max(_BLOCK * rows // group.bytes, _FEWEST_ROWS), _MOST_ROWS)
-    return [
-        *before,
-        RowGroup(rows, block, tuple(group.members), tuple(group.sums.items())),
-        *after,
-    ]
+    members, sums = tuple(group.members), tuple(group.sums.items())
+    return [*before, RowGroup(rows, block, members, sums, tuple(group.by_rows)), *after]
+
+
+@dataclass
+class _Outcome:
+    """What a kernel writes that can be taken into a group; the parts are those of `_Group`."""
+
+    by_rows: list[Storage] = field(default_factory=list)
+    across: list[Storage] = field(default_factory=list)
+    sums: dict[Storage, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -97,7 +116,8 @@ class _Group:
         rows: Its number of rows.
         members: Its kernels.
         written: What they write.
-        by_rows: The part of it that a row's own turn writes for that row.
+        by_rows: The part of it of which a row's own turn writes that row, and only that; in order.
+        across: The part of it of which a turn writes something else.
         sums: The part of it that is accumulated over rows, with the sign.
         bytes: Bytes of the operands that grow with the rows.
     """
@@ -105,7 +125,8 @@ class _Group:
     rows: int
     members: list[Loops | Product] = field(default_factory=list)
     written: set[Storage] = field(default_factory=set)
-    by_rows: set[Storage] = field(default_factory=set)
+    by_rows: dict[Storage, None] = field(default_factory=dict)
+    across: set[Storage] = field(default_factory=set)
     sums: dict[Storage, str] = field(default_factory=dict)
     bytes: int = 0
 
@@ -122,42 +143,44 @@ class _Group:
                 return False
         if outcome is None:
             return False
-        by_rows, sums = outcome
         assert isinstance(kernel, Loops | Product)
         self.members.append(kernel)
         self.written.update(writes(kernel))
-        self.by_rows.update(by_rows)
-        self.sums.update(sums)
+        self.across.update(outcome.across)
+        self.by_rows.update(dict.fromkeys(outcome.by_rows))
+        for storage in self.across:
+            self.by_rows.pop(storage, None)
+        self.sums.update(outcome.sums)
         self.bytes += self._size(kernel)
         return True
 
-    def _loops(self, kernel: Loops) -> tuple[set[Storage], dict[Storage, str]] | None:
-        by_rows: set[Storage] = set()
-        sums: dict[Storage, str] = {}
+    def _loops(self, kernel: Loops) -> _Outcome | None:
+        outcome = _Outcome()
         for statement in kernel.body:
             for load in loads_of(statement):
                 if load.storage in self.written and not self._is_own_row(load, kernel.domain):
                     return None
+            target = statement.target
             if isinstance(statement, Compute):
-                by_rows.add(statement.target)
+                outcome.by_rows.append(target)
             elif statement.sign == "=" and not statement.gathers:
-                if self._stays_in_row(statement, kernel.domain):
-                    by_rows.add(statement.target)
+                in_row = self._stays_in_row(statement, kernel.domain)
+                (outcome.by_rows if in_row else outcome.across).append(target)
             elif statement.strides[0] == 0 and statement.sign != "=":
-                if statement.gathers and statement.target.fill is None:
+                if statement.gathers and (target.fill is None or target.size > self.rows):
                     return None
-                if statement.gathers and statement.target.size > self.rows:
+                if target in self.written:
                     return None
-                sums[statement.target] = statement.sign
+                outcome.sums[target] = statement.sign
             elif not statement.gathers and self._stays_in_row(statement, kernel.domain):
                 if any(stride == 0 for stride in statement.strides[: _kept(statement)]):
                     return None
-                by_rows.add(statement.target)
+                outcome.by_rows.append(target)
             else:
                 return None
-        return by_rows, sums
+        return outcome
 
-    def _row_product(self, kernel: Product) -> tuple[set[Storage], dict[Storage, str]] | None:
+    def _row_product(self, kernel: Product) -> _Outcome | None:
         """Each row of the left matrix times the whole right one."""
         _, _, columns, inner = kernel.sizes
         if kernel.right.storage in self.written or (kernel.left.strides[2] != 1 and inner > 1):
@@ -166,44 +189,50 @@ class _Group:
             return None
         if columns > 1 and kernel.right.strides[2] != 1:
             return None
-        return {kernel.target}, {}
+        return _Outcome([kernel.target])
 
-    def _sum_product(self, kernel: Product) -> tuple[set[Storage], dict[Storage, str]] | None:
+    def _sum_product(self, kernel: Product) -> _Outcome | None:
         """The sum over rows of each row of one times the same row of the other."""
         for ref, dim in ((kernel.left, 2), (kernel.right, 1)):
             if ref.storage in self.written and not self._has_rows(ref, dim):
                 return None
-        return set(), {kernel.target: "+"}
+        return _Outcome(sums={kernel.target: "+"})
 
     def _has_rows(self, ref: Ref, dim: int) -> bool:
-        storage = ref.storage
-        assert storage is not None
-        return (
-            storage in self.by_rows
-            and ref.strides[dim] == storage.size // self.rows
-            and ref.offset < storage.size // self.rows
+        """Whether a matrix holds, along a dimension, what each row's own turn has written."""
+        assert ref.storage is not None
+        within = [stride for d, stride in enumerate(ref.strides) if d != dim]
+        sizes = [size for d, size in enumerate(ref.shape) if d != dim]
+        return ref.storage in self.by_rows and self._keeps_to_rows(
+            ref.storage, ref.strides[dim], ref.offset, sizes, within
         )
 
     def _is_own_row(self, load: Load, domain: tuple[int, ...]) -> bool:
-        storage = load.storage
-        width = storage.size // self.rows
-        reach = load.offset + sum(
-            (n - 1) * s for n, s in zip(domain[1:], load.strides[1:], strict=True)
-        )
         return (
-            storage in self.by_rows
+            load.storage in self.by_rows
             and not load.gathers
-            and load.strides[0] == width
-            and load.offset >= 0
-            and reach < width
+            and self._keeps_to_rows(
+                load.storage, load.strides[0], load.offset, domain[1:], load.strides[1:]
+            )
         )
 
     def _stays_in_row(self, write: Write, domain: tuple[int, ...]) -> bool:
-        width = write.target.size // self.rows
-        reach = write.offset + sum(
-            (n - 1) * s for n, s in zip(domain[1:], write.strides[1:], strict=True)
-        )
-        return write.strides[0] == width and reach < width
+        strides = write.strides
+        return self._keeps_to_rows(write.target, strides[0], write.offset, domain[1:], strides[1:])
+
+    def _keeps_to_rows(
+        self,
+        storage: Storage,
+        step: int,
+        offset: int,
+        sizes: Sequence[int],
+        strides: Sequence[int],
+    ) -> bool:
+        """Whether a walk of ``step`` elements a row stays, in each, within that row's elements."""
+        width, rest = divmod(storage.size, self.rows)
+        ends = [(size - 1) * stride for size, stride in zip(sizes, strides, strict=True)]
+        first, last = (offset + sum(limit(0, end) for end in ends) for limit in (min, max))
+        return rest == 0 and step == width and 0 <= first <= last < width
 
     def _size(self, kernel: Loops | Product) -> int:
         """Bytes of what is walked through row by row."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterable, Iterator
 from importlib import resources
 
 from autoguide_core.engine.native.along import extreme_source, scan_source
 from autoguide_core.engine.native.factorisations import cholesky_source, solve_source
-from autoguide_core.engine.native.loops import accumulate, loops_source, start_of
-from autoguide_core.engine.native.memory import Memory, number_source
+from autoguide_core.engine.native.group_memory import GroupMemory
+from autoguide_core.engine.native.loops import loops_source
+from autoguide_core.engine.native.memory import Memory
 from autoguide_core.engine.native.operations import MEMORY_TYPES
 from autoguide_core.engine.native.products import member_source, product_source
 from autoguide_core.engine.native.program import (
@@ -32,9 +34,9 @@ _ENTRY = """
 extern "C" int64_t run(int64_t count, void* const* state, void* const* noise, const void* rows,
                        void* const* constants, char* scratch, double* results,
                        int32_t (*foreign)(int32_t), int32_t threads) {{
-  Frame f{{scratch, nullptr, threads, {given}}};
+  int32_t problem = NO_PROBLEM;
+  Frame f{{scratch, nullptr, threads, &problem, {given}}};
 {fills}
-  problem = NO_PROBLEM;
   for (int64_t step = 0; step < count; ++step) {{
 {calls}
     if (problem) return -problem;
@@ -63,8 +65,10 @@ static void kernel_{number}(const Frame& frame) {{
 {calls}
     }}
     // One thread after the other, so that sums are the same from run to run.
+    // The team may be smaller than was asked for.
+    const int32_t team = omp_get_num_threads();
     #pragma omp for ordered schedule(static, 1)
-    for (int32_t thread = 0; thread < frame.threads; ++thread) {{
+    for (int32_t thread = 0; thread < team; ++thread) {{
       #pragma omp ordered
       {{
 {merges}
@@ -72,6 +76,12 @@ static void kernel_{number}(const Frame& frame) {{
     }}
   }}
 }}"""
+
+
+@functools.cache
+def prelude() -> str:
+    """What every source begins with."""
+    return resources.files(__package__).joinpath("prelude.h").read_text(encoding="utf-8")
 
 
 def program_source(program: Program, memory: Memory) -> str:
@@ -84,27 +94,26 @@ def program_source(program: Program, memory: Memory) -> str:
     Returns:
         A whole source file with one entry point, ``run``.
     """
-    prelude = resources.files(__package__).joinpath("prelude.h").read_text()
-    parts = [prelude, memory.frame_source()]
+    parts = [prelude(), memory.frame_source()]
     calls = []
     for number, kernel in enumerate(program.kernels):
         if isinstance(kernel, Foreign):
-            calls.append(f"    if (foreign({kernel.index})) return step;")
+            calls.append(f"if (foreign({kernel.index})) return step;")
             continue
         if isinstance(kernel, RowGroup):
             parts += group_functions(number, kernel, memory)
-            calls.append(f"    kernel_{number}(f);")
+            calls.append(f"kernel_{number}(f);")
             continue
-        body = "\n".join(f"  {line}" for line in _kernel_lines(kernel, memory))
+        body = _indented(2, _kernel_lines(kernel, memory))
         parts.append(f"static void kernel_{number}(const Frame& f) {{\n{body}\n}}")
-        calls.append(f"    kernel_{number}(f);")
+        calls.append(f"kernel_{number}(f);")
     parts.append(
         _ENTRY.format(
             given=memory.given_source(),
-            fills="\n".join(f"  {line}" for line in memory.fill_lines()),
-            calls="\n".join(calls),
-            results="\n".join(f"    {line}" for line in _result_lines(program, memory)),
-            advances="\n".join(f"    {line}" for line in memory.advance_lines()),
+            fills=_indented(2, memory.fill_lines()),
+            calls=_indented(4, calls),
+            results=_indented(4, _result_lines(program, memory)),
+            advances=_indented(4, memory.advance_lines()),
         )
     )
     return "\n\n".join(parts)
@@ -112,38 +121,32 @@ def program_source(program: Program, memory: Memory) -> str:
 
 def group_functions(number: int, group: RowGroup, memory: Memory) -> Iterator[str]:
     """A function for each member of a group, and one that runs them block by block."""
+    inside = GroupMemory(group, memory)
     for place, member in enumerate(group.members):
         lines = (
-            loops_source(member, memory, group.rows)
+            loops_source(member, inside, group.rows)
             if isinstance(member, Loops)
-            else member_source(member, memory, group.rows)
+            else member_source(member, inside, group.rows)
         )
-        body = "\n".join(f"  {line}" for line in lines)
         yield (
             f"static void member_{number}_{place}(const Frame& f, int64_t begin, int64_t end) {{"
-            f"\n{body}\n}}"
+            f"\n{_indented(2, lines)}\n}}"
         )
-    starts, own_starts, merges = [], [], []
-    for storage, sign in group.sums:
-        kind = MEMORY_TYPES[storage.dtype]
-        start = start_of(sign, kind)
-        whole, own = f"({memory.pointer(storage)})", f"({memory.own_pointer(storage)})"
-        first = start if storage.fill is None else number_source(storage.fill, kind)
-        loop = f"for (int64_t i = 0; i < {storage.size}; ++i)"
-        starts.append(f"  {loop} {whole}[i] = {first};")
-        own_starts.append(f"    {loop} {own}[i] = {start};")
-        merges.append(f"      {loop} {accumulate(sign, f'{whole}[i]', f'{own}[i]')}")
-    calls = [f"      member_{number}_{i}(f, begin, end);" for i in range(len(group.members))]
+    calls = [f"member_{number}_{i}(f, begin, end);" for i in range(len(group.members))]
     yield _GROUP.format(
         number=number,
         rows=group.rows,
         block=group.block,
-        own_bytes=max(memory.own_bytes[number], 1),
-        starts="\n".join(starts),
-        own_starts="\n".join(own_starts),
-        calls="\n".join(calls),
-        merges="\n".join(merges),
+        own_bytes=max(inside.bytes, 1),
+        starts=_indented(4, inside.start_lines()),
+        own_starts=_indented(4, inside.own_start_lines()),
+        calls=_indented(6, calls),
+        merges=_indented(8, inside.merge_lines()),
     )
+
+
+def _indented(depth: int, lines: Iterable[str]) -> str:
+    return "\n".join(" " * depth + line for line in lines)
 
 
 def _kernel_lines(kernel: Kernel, memory: Memory) -> Iterator[str]:

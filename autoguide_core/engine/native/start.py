@@ -10,11 +10,9 @@ import torch
 from autoguide_core.engine.native.compilation import Compilation
 from autoguide_core.engine.native.errors import NativeUnavailable
 from autoguide_core.engine.native.lowering import Lowering
-from autoguide_core.engine.native.memory import Memory
+from autoguide_core.engine.native.passes import translated
 from autoguide_core.engine.native.program import Role
-from autoguide_core.engine.native.rows import group_rows
 from autoguide_core.engine.native.runner import NativeRunner
-from autoguide_core.engine.native.source import program_source
 
 if TYPE_CHECKING:  # steps are compiled here, but made there
     from autoguide_core.engine.stepping.step_graph import StepGraph
@@ -32,10 +30,8 @@ class PendingNative:
     def __init__(self, lowering: Lowering, state: Mapping[str, torch.Tensor], title: str) -> None:
         self._lowering = lowering
         self._state = state
-        self._program = group_rows(lowering.run())
-        self._memory = Memory(self._program)
-        source = program_source(self._program, self._memory)
-        self._compilation = Compilation.start(source, title)
+        self._translation = translated(lowering)
+        self._compilation = Compilation.start(self._translation.source, title)
 
     @property
     def note(self) -> str:
@@ -54,8 +50,8 @@ class PendingNative:
         """
         return NativeRunner(
             self._compilation.result(),
-            self._program,
-            self._memory,
+            self._translation.program,
+            self._translation.memory,
             self._lowering.constants,
             self._lowering.foreign,
             self._state,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -135,6 +136,30 @@ def test_places_outside_of_a_tensor_are_met(step: Callable[..., tuple[Tensor, Te
     for outside in (2, 10**12, -3):
         with pytest.raises(IndexError, match="outside"):
             steps.run([torch.full((3, 1), outside)], ROWS)
+
+
+def test_a_problem_is_of_the_call_that_met_it() -> None:
+    """Two runners of one library take turns, as each waits for torch: one has a wrong place."""
+
+    def step(a: Tensor, place: Tensor, row: Tensor) -> tuple[Tensor, Tensor]:
+        return a + 0 * torch.linalg.inv(a) + 0 * a[place], row[0]
+
+    many = ROWS[:1].expand(100, 2).contiguous()
+    right, wrong = (torch.full((len(many), 1), place) for place in (0, 7))
+    one, other = (compiled(step, {"a": SQUARE}, [right[0]]) for _ in "ab")
+
+    def refused(_: object) -> bool:
+        try:
+            other.run([wrong], many)
+        except IndexError:
+            return True
+        return False
+
+    with ThreadPoolExecutor(1) as pool:
+        outcomes = pool.map(refused, range(500))
+        for _ in range(20):
+            assert one.run([right], many).isfinite().all()
+        assert all(outcomes)
 
 
 def test_division_of_whole_numbers_by_zero_is_met() -> None:

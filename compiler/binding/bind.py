@@ -10,7 +10,7 @@ import torch
 
 from compiler.binding.bound import BoundData
 from compiler.binding.draft import Draft, draft
-from compiler.binding.gaps import check_gaps, gap_coords
+from compiler.binding.gaps import check_gaps, gap_coords, gapless
 from compiler.binding.index import in_range, places
 from compiler.binding.labels import Labels, align, dim_labels, label_columns
 from compiler.binding.match import Match, match
@@ -72,7 +72,7 @@ def bind(
     inferred = infer_sizes(
         program, read, drafts, labels, columns, sizes or {}, incomplete, diagnostics
     )
-    check_gaps(program, inferred, diagnostics)
+    of_gaps = check_gaps(program, gapless(program, inferred), diagnostics)
     # Values are held against their declarations, and become tensors or stay in their files.
     streamed, notes = streamed_dims(program, {n: d.values.shape for n, d in drafts.items()})
     values: dict[str, torch.Tensor | Stored | int] = {**inferred}
@@ -95,7 +95,7 @@ def bind(
         | gap_coords(program, drafts, labels),
         observed=tuple(s.name for s in program.sites() if s.observed and s.name in drafts),
         streamed=streamed,
-        notes=(*_notes(read, matches, known={*mapping, *inferred}), *notes),
+        notes=(*_notes(read, matches, known={*mapping, *inferred}), *of_gaps, *notes),
     )
 
 

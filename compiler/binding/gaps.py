@@ -11,19 +11,40 @@ from compiler.binding.draft import Draft
 from compiler.binding.labels import Labels
 from compiler.diagnostics import Diagnostics
 from compiler.ir import Program
+from compiler.ir.gapless import fillers, without_gaps
+from compiler.ir.program import statements
+from compiler.ir.queries import references, values_of
 
 
-def check_gaps(program: Program, sizes: Mapping[str, int], diagnostics: Diagnostics) -> None:
-    """Report data without gaps where the model has latents for them."""
-    for site in program.latents():
-        if site.imputes is None or sizes.get(f"{site.imputes}_gap") != 0:
-            continue
-        diagnostics.report(
-            "PPL094",
-            site.location.span,
-            f"{site.imputes!r} is declared `missing`, and has no gaps to fill",
-            "take `missing` away",
-        )
+def gapless(program: Program, sizes: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the data without gaps for whose gaps the model has latents."""
+    return tuple(
+        site.imputes
+        for site in program.latents()
+        if site.imputes is not None and sizes.get(f"{site.imputes}_gap") == 0
+    )
+
+
+def check_gaps(program: Program, names: Sequence[str], diagnostics: Diagnostics) -> tuple[str, ...]:
+    """Return notes of data without gaps; what reads the latents for them is reported.
+
+    Args:
+        program: The program.
+        names: Data without gaps, as `gapless` returns them.
+        diagnostics: Where to report.
+    """
+    gone = fillers(program, names)
+    reduced = without_gaps(program, names) if names else program
+    for statement in (*statements(reduced.model), *statements(reduced.predict)):
+        read = {one.name for value in values_of(statement) for one in references(value)}
+        for name in sorted(read & gone):
+            diagnostics.report(
+                "PPL094",
+                statement.location.span,
+                f"{name!r} is read here, and the data has no gaps that it would fill",
+                "take `missing` and what reads this away",
+            )
+    return tuple(f"{name!r} is declared `missing`, and has no gaps" for name in names)
 
 
 def gap_coords(

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from compiler.binding.repeated import repeated
 from compiler.binding.sources import Column, Source, SourceError
 
 
@@ -56,8 +57,7 @@ def _records(label: str, rows: list[dict[str, Any]]) -> Source:
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _RepeatedKeyError(repr(next(name for name in names if names.count(name) > 1)))
+        raise _RepeatedKeyError(repr(repeated(name for name, _ in pairs)[0]))
     return found
 
 

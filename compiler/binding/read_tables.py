@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from compiler.binding.arrays import Array
+from compiler.binding.repeated import repeated
 from compiler.binding.sources import Column, Source, SourceError
 
 
@@ -50,10 +51,10 @@ def read_csv(path: Path) -> Source:
             f"{path} cannot be read as a table: {_plain(error)}",
             "give every row as many values as the first line has names",
         ) from None
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
+    twice = repeated(names)
+    if twice:
         raise SourceError(
-            f"{path} has several columns called {', '.join(map(repr, repeated))}",
+            f"{path} has several columns called {', '.join(map(repr, twice))}",
             "give every column a name of its own in the first line",
         )
     if not any(names):
@@ -164,10 +165,10 @@ def from_frame(table: pd.DataFrame, label: str) -> Source:
     if table.index.name is not None and table.index.name not in table.columns:
         table = table.reset_index()
     names = [str(name) for name in table.columns]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
+    twice = repeated(names)
+    if twice:
         raise SourceError(
-            f"{label} has several columns called {', '.join(map(repr, repeated))}",
+            f"{label} has several columns called {', '.join(map(repr, twice))}",
             "give every column a name of its own",
         )
     columns = [from_series(table.iloc[:, i], name) for i, name in enumerate(names)]

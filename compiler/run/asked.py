@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from compiler.binding import bind
+from compiler.binding.gaps import gapless
 from compiler.diagnostics import Diagnostics, did_you_mean
 from compiler.emit import emit_module
 from compiler.ir import Guide, Program
+from compiler.ir.gapless import without_gaps
 from compiler.resolve.auto_guide import auto_guide
 from compiler.run.callables import check_callables, importable_beside
 from compiler.run.job import Job
@@ -125,6 +127,9 @@ def job_of(
         program, guide, source, module = like.program, like.guide, like.source, like.module
     else:
         program, guide = asked.program, asked.guide
+        if names := gapless(program, bound.sizes):
+            program = without_gaps(program, names)
+            guide = next(g for g in program.guides if g.name == guide.name)
         if guide.auto:
             guide = auto_guide(program, bound.sizes, guide.location)
             guides = tuple(guide if g.name == guide.name else g for g in program.guides)

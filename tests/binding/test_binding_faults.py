@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import time
 
 import numpy as np
 import pandas as pd
@@ -83,6 +84,14 @@ class TestNames:
 
     def test_no_data(self):
         assert "PPL091 no data is given for 'y'" in one(Y, None)
+
+    def test_a_name_twice_among_very_many(self, tmp_path):
+        """Comparing each name with all others would take a minute."""
+        keys = ", ".join(f'"k{i}": 1' for i in (*range(60_000), 59_999))
+        (tmp_path / "d.json").write_text(f"{{{keys}}}")
+        begun = time.process_time()
+        assert "key 'k59999' twice" in one(Y, tmp_path / "d.json")
+        assert time.process_time() - begun < 10
 
     def test_mapping_to_and_from_nothing(self):
         found = faults(Y, {"size": [1.0]}, mapping={"sise": "y", "size": "why"})

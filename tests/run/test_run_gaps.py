@@ -73,6 +73,24 @@ def test_discrete_gaps_are_summed_out() -> None:
     np.testing.assert_allclose(found, chance, atol=0.03)
 
 
-def test_a_latent_without_a_gap_is_told() -> None:
-    with pytest.raises(pplc.SpecError, match=r"PPL094 .*no gaps to fill"):
-        pplc.loads(CONTINUOUS).fit({"x": [1.0], "y": [2.0]}, progress=False)
+PART = "  part a = AutoNormal(x_missing)\n"
+GUIDES = ["", f"guide g {{\n{PART}  part b = AutoNormal(*)\n}}\n"]
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=["auto", "by hand"])
+def test_without_gaps_there_is_nothing_to_fill(guide: str) -> None:
+    """The fit is the one of the same spec without `missing`, and a note says so."""
+    data = {"x": [1.0, 0.4, 1.2], "y": [2.0, 0.9, 2.1]}
+    fit = pplc.loads(CONTINUOUS + guide).fit(data, seed=0, progress=False)
+    plain = (CONTINUOUS + guide).replace(" missing", "").replace(PART, "")
+    expected = pplc.loads(plain).fit(data, seed=0, progress=False)
+    assert "'x' is declared `missing`, and has no gaps" in fit.notes
+    assert set(fit.idata.posterior) == set(expected.idata.posterior)
+    for name, draws in expected.idata.posterior.items():
+        np.testing.assert_allclose(fit.idata.posterior[name], draws, rtol=1e-6)
+
+
+def test_a_latent_of_no_gap_that_is_read() -> None:
+    reading = CONTINUOUS.replace("  b ~", "  factor f = -sum(square(x_missing))\n  b ~")
+    with pytest.raises(pplc.SpecError, match=r"PPL094 .*'x_missing' is read here"):
+        pplc.loads(reading).fit({"x": [1.0], "y": [2.0]}, progress=False)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from compiler.checks import run_checks
 from compiler.diagnostics import Diagnostics
 from compiler.ir import Program
-from compiler.reading import read_file, report_syntax
+from compiler.ir.text import NoProgramError, from_json
+from compiler.reading import looks_like_ir, read_file, report_syntax
 from compiler.resolve import resolve
 from compiler.verify import verify
 from grammar.nodes import Spec
@@ -52,7 +51,7 @@ def _guide_errors(diagnostics: Diagnostics) -> bool:
 def compile_file(path: str | Path, *, silenced: frozenset[str] = frozenset()) -> Compilation:
     """Compile a spec, or an IR file that `pplc emit ir` wrote; never raises for a bad file."""
     diagnostics = Diagnostics(str(path), "", silenced)
-    text = read_file(Path(path), diagnostics)
+    text = read_file(Path(path), diagnostics, or_ir=True)
     if text is None:
         return Compilation(None, diagnostics)
     return compile_source(text, str(path), silenced=silenced)
@@ -60,7 +59,7 @@ def compile_file(path: str | Path, *, silenced: frozenset[str] = frozenset()) ->
 
 def compile_source(text: str, path: str, *, silenced: frozenset[str] = frozenset()) -> Compilation:
     """Compile a text that is a spec or an IR file, as its first character tells."""
-    if text.lstrip().startswith("{"):
+    if looks_like_ir(text):
         return _compile_ir(text, Diagnostics(path, text, silenced))
     return compile_text(text, path, silenced=silenced)
 
@@ -76,32 +75,33 @@ def parse_text(text: str, diagnostics: Diagnostics) -> Spec | None:
 
 def _compile_ir(text: str, diagnostics: Diagnostics) -> Compilation:
     try:
-        program = Program.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
+        program = from_json(text)
+    except NoProgramError as error:
         diagnostics.report(
             "PPL002",
             None,
-            f"this is not an IR file of this version: {place}: {first['msg'].lower()}",
+            f"this is not an IR file of this version: {error}",
             "write it anew with `pplc emit ir`, or give the spec itself",
         )
         return Compilation(None, diagnostics)
     verify(program, diagnostics)
     if not diagnostics.errors:
-        run_checks(program, diagnostics)
-    if not diagnostics.errors:
-        _try_emission(program, diagnostics)
+        _check_ir(program, diagnostics)
     return Compilation(None if diagnostics.errors else program, diagnostics)
 
 
-def _try_emission(program: Program, diagnostics: Diagnostics) -> None:
-    """Report an IR file whose types contradict each other: no resolver leaves such IR."""
+def _check_ir(program: Program, diagnostics: Diagnostics) -> None:
+    """Check a program that no resolver has made, and try what is to be done with it.
+
+    Its types may contradict each other, over which checks and emission raise what they like.
+    """
     from compiler.emit import emit_module
 
     try:
-        emit_module(program)
-    except (AssertionError, LookupError, RuntimeError, StopIteration, TypeError, ValueError):
+        run_checks(program, diagnostics)
+        if not diagnostics.errors:
+            compile(emit_module(program), program.path, "exec")
+    except Exception:
         diagnostics.report(
             "PPL002",
             None,

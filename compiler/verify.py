@@ -96,6 +96,11 @@ def _names(program: Program) -> Iterator[str]:
     for name in names:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name, re.ASCII):
             yield f"{name!r} is not a name"
+    dims = {dim.name for dim in program.dims}
+    for data in program.data:
+        for dim in (*data.dims, data.index_of):
+            if isinstance(dim, str) and dim not in dims:
+                yield f"the dim {dim!r} of {data.name!r} is not declared"
     for name in {*names[1:]} - {guide.name for guide in program.guides}:
         reason = why_reserved(name)
         if reason is not None and not any(

@@ -9,7 +9,7 @@ from lark.exceptions import UnexpectedInput
 
 from grammar.brackets import Outline, outline
 from grammar.build import Builder
-from grammar.depth import too_deep
+from grammar.depth import make_room, too_deep
 from grammar.explain import Explainer
 from grammar.masking import mask
 from grammar.nodes import Spec
@@ -35,6 +35,7 @@ def parse(text: str, path: str = "<spec>") -> Spec:
     Raises:
         SyntaxProblems: The text is not a spec.
     """
+    make_room()
     source = normalise(text, path)
     lines = Lines(source)
     masked = mask(source, lines)

@@ -47,6 +47,11 @@ class Drift:
         self.name: str | None = None
 
     @property
+    def parameters(self) -> Mapping[str, torch.Tensor]:
+        """The tensors that are watched, by name."""
+        return self._parameters
+
+    @property
     def stops(self) -> tuple[int, int]:
         """The steps (from 0) after which ``update`` must be called."""
         return self._first, self._last

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
+
+MOST_AXES = 32
+"""Lists that may be nested in one another; no declared variable has that many axes."""
 
 _LISTS = {list, tuple, range, np.ndarray}
 
@@ -39,7 +43,7 @@ def as_array(raw: Any) -> Array:
         An array of numbers, of booleans, of dates, or of Python objects.
 
     Raises:
-        RaggedError: The lists do not form a rectangle.
+        RaggedError: The lists do not form a rectangle, or nest too deeply.
     """
     if isinstance(raw, np.ndarray):
         if raw.dtype.kind != "O" or not set(map(type, raw.flat)) & _LISTS:
@@ -52,7 +56,8 @@ def as_array(raw: Any) -> Array:
     _flatten(raw, shape, (), flat)
     kinds = set(map(type, flat))
     if kinds <= {int, float}:
-        return np.array(flat, dtype=float).reshape(shape)
+        with suppress(OverflowError):  # such a number is reported where it stands
+            return np.array(flat, dtype=float).reshape(shape)
     array = np.empty(len(flat), dtype=object)
     array[:] = flat
     return array.reshape(shape)
@@ -68,6 +73,9 @@ def _shape(raw: Any) -> tuple[int, ...]:
     shape: list[int] = []
     while _is_list(raw):
         shape.append(len(raw))
+        if len(shape) > MOST_AXES:
+            message = f"is nested more than {MOST_AXES} lists deep"
+            raise RaggedError((0,) * MOST_AXES, message)
         if not len(raw):
             break
         raw = raw[0]

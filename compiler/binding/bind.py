@@ -11,12 +11,14 @@ import torch
 from compiler.binding.bound import BoundData
 from compiler.binding.draft import Draft, draft
 from compiler.binding.gaps import check_gaps, gap_coords, gapless
+from compiler.binding.hashes import data_hashes
 from compiler.binding.index import in_range, places
-from compiler.binding.labels import Labels, align, dim_labels, label_columns
+from compiler.binding.labels import Labels, align, check_labels, dim_labels, label_columns
 from compiler.binding.match import Match, match
 from compiler.binding.parts import search
 from compiler.binding.ranges import check_values
 from compiler.binding.read import read_sources
+from compiler.binding.room import has_room
 from compiler.binding.sizes import infer_sizes
 from compiler.binding.sources import Source
 from compiler.binding.stored import Stored
@@ -54,7 +56,7 @@ def bind(
         SpecError: If any fault was reported.
     """
     mapping = mapping or {}
-    # Sources as they stand; without all of them, everything else would be guesswork.
+    # Sources as they are; without all of them, everything else would be guesswork.
     read = read_sources(sources, diagnostics)
     diagnostics.raise_errors()
     # Declared variables find their columns, and the columns become numbers or labels.
@@ -63,6 +65,7 @@ def bind(
     # Dims get their labels, and data the order of the labels.
     columns = label_columns(program, read, drafts, mapping, diagnostics)
     labels, from_index = dim_labels(program, columns, drafts)
+    check_labels(program, labels, columns, diagnostics)
     drafts = {
         name: align(drafted, labels, from_index, columns, diagnostics)
         for name, drafted in drafts.items()
@@ -73,6 +76,8 @@ def bind(
         program, read, drafts, labels, columns, sizes or {}, incomplete, diagnostics
     )
     of_gaps = check_gaps(program, gapless(program, inferred), diagnostics)
+    if not has_room(program, inferred, drafts, diagnostics):
+        diagnostics.raise_errors()
     # Values are held against their declarations, and become tensors or stay in their files.
     streamed, notes = streamed_dims(program, {n: d.values.shape for n, d in drafts.items()})
     values: dict[str, torch.Tensor | Stored | int] = {**inferred}
@@ -96,6 +101,8 @@ def bind(
         observed=tuple(s.name for s in program.sites() if s.observed and s.name in drafts),
         streamed=streamed,
         notes=(*_notes(read, matches, known={*mapping, *inferred}), *of_gaps, *notes),
+        hashes=data_hashes(read, values),
+        watched=tuple(one for source in read for one in source.watched),
     )
 
 
@@ -164,6 +171,8 @@ def _tensor(
     check_values(drafted, diagnostics)
     tensor = torch.as_tensor(np.ascontiguousarray(drafted.values), dtype=dtype)
     tensor = tensor.reshape(drafted.values.shape)
+    if drafted.mapped and tensor.dtype == dtype:
+        tensor = tensor.clone()  # of its own: whoever owns the memory may write to it
     if not drafted.variable.missing and not bool(torch.isfinite(tensor).all()):
         _report_overflow(drafted, dtype, diagnostics)
     return tensor

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+from compiler.binding.snapshot import Watched
 from compiler.binding.stored import Stored
 
 
@@ -26,6 +27,9 @@ class BoundData:
         streamed: The dims whose data are too many to be handled whole: they are read a minibatch
             at a time, and what is computed after the fit leaves them out.
         notes: What was done to the data that a user may want to know, a sentence each.
+        hashes: The SHA-256 of every data file as it was read, by its name, and of the values of
+            data in memory as `in memory`.
+        watched: The files that are read from where they lie while the fit runs.
     """
 
     values: Mapping[str, torch.Tensor | Stored | int]
@@ -33,6 +37,8 @@ class BoundData:
     observed: tuple[str, ...]
     streamed: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    watched: tuple[Watched, ...] = ()
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from compiler.binding.arrays import Array, RaggedError, as_array
-from compiler.binding.entries import Numbers, advise, is_gap, is_text, read_numbers
+from compiler.binding.entries import (
+    EXACT,
+    Numbers,
+    advise,
+    brief,
+    is_gap,
+    is_text,
+    read_numbers,
+)
 from compiler.binding.match import Match
-from compiler.binding.parts import rows, search
+from compiler.binding.parts import Mask, rows, search
+from compiler.binding.storable import why_unstorable
 from compiler.binding.stored import READABLE
 from compiler.diagnostics import Diagnostics
 from compiler.ir import DataVariable
@@ -55,6 +64,21 @@ class Draft:
         return f"{self.match.where(place)} is {shown}"
 
 
+_ANY: tuple[Callable[[Numbers], Mask], ...] = (
+    lambda numbers: numbers.wrong,
+    lambda numbers: numbers.gaps,
+    lambda numbers: np.isinf(numbers.values),
+)
+"""What no data may have: something that is no number, a gap, an infinity."""
+
+_WHOLE = (
+    *_ANY,
+    lambda numbers: np.isfinite(numbers.values) & (np.floor(numbers.values) != numbers.values),
+    lambda numbers: np.isfinite(numbers.values) & (np.abs(numbers.values) > EXACT),
+)
+"""What whole numbers may not have besides: a fraction, a value that is one of several."""
+
+
 def draft(match: Match, diagnostics: Diagnostics) -> Draft | None:
     """Read a variable's data; what is wrong is reported, and None returned.
 
@@ -72,8 +96,9 @@ def draft(match: Match, diagnostics: Diagnostics) -> Draft | None:
         return _read_labels(match, array, diagnostics)
     mapped = match.mapped and array.dtype.isnative and array.dtype.str[1:] in READABLE
     parts: Iterable[tuple[int, Numbers]]
-    if mapped:
-        values, parts = array, ((i, read_numbers(part, textual=False)) for i, part in rows(array))
+    if array.dtype.kind in "biuf":
+        values = array if mapped else array.astype(np.float64)
+        parts = ((i, read_numbers(part, textual=False)) for i, part in rows(array))
     else:
         numbers = read_numbers(array, match.source.textual)
         values, parts = numbers.values, [(0, numbers)]
@@ -170,7 +195,7 @@ def _read_labels(match: Match, array: Array, diagnostics: Diagnostics) -> Draft 
         diagnostics.report(
             "PPL092",
             match.variable.location.span,
-            f"{match.where(place)} is {str(array[place])[:60]!r}{more} in a column of {kind}",
+            f"{match.where(place)} is {brief(array[place])}{more} in a column of {kind}",
             "give either whole numbers or labels, not both",
         )
         return None
@@ -179,6 +204,16 @@ def _read_labels(match: Match, array: Array, diagnostics: Diagnostics) -> Draft 
         return None
     labels = np.empty(array.size, dtype=object)
     labels[:] = [_plain(entry) for entry in array.flat]
+    for i, label in enumerate(labels):
+        if isinstance(label, str) and (problem := why_unstorable(label)):
+            place = tuple(int(k) for k in np.unravel_index(i, array.shape))
+            diagnostics.report(
+                "PPL092",
+                match.variable.location.span,
+                f"{match.where(place)} is {label[:60]!r}, which holds {problem}",
+                "correct the label",
+            )
+            return None
     return Draft(match, labels.reshape(array.shape))
 
 
@@ -217,17 +252,8 @@ def _report_entries(
     variable = match.variable
     span = variable.location.span
     before = len(diagnostics)
-    wrong, gaps, infinite, fraction = search(
-        parts,
-        (
-            lambda numbers: numbers.wrong,
-            lambda numbers: numbers.gaps,
-            lambda numbers: np.isinf(numbers.values),
-            lambda numbers: (
-                np.isfinite(numbers.values) & (np.floor(numbers.values) != numbers.values)
-            ),
-        ),
-    )
+    whole = variable.element in ("int", "index")
+    wrong, gaps, infinite, *odd = search(parts, _WHOLE if whole else _ANY)
     if wrong is not None:
         what, remedy = advise(array[wrong.place])
         diagnostics.report(
@@ -236,14 +262,26 @@ def _report_entries(
     if gaps is not None and not variable.missing:
         _report_gaps(match, gaps.place, gaps.more, diagnostics)
     if infinite is not None:
-        value = values[infinite.place]
+        entry = array[infinite.place]
+        value = brief(entry) if isinstance(entry, int) else values[infinite.place]
         diagnostics.report(
             "PPL093",
             span,
             f"{match.where(infinite.place)} is {value}{infinite.more}; data must be finite",
             "correct or leave out the row",
         )
-    if variable.element in ("int", "index") and fraction is not None:
+    fraction, inexact = odd or (None, None)
+    if inexact is not None:
+        diagnostics.report(
+            "PPL093",
+            span,
+            f"{match.where(inexact.place)} is {values[inexact.place]:.17g}{inexact.more}; whole "
+            f"numbers are exact up to {EXACT:.0f} only",
+            f"declare {variable.name}: real, or count in a larger unit"
+            if variable.element == "int"
+            else "give labels as text",
+        )
+    if fraction is not None:
         value = values[fraction.place]
         diagnostics.report(
             "PPL092",

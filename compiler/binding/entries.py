@@ -21,6 +21,9 @@ GAPS = frozenset(
 
 _TRUTH = {"true": 1.0, "TRUE": 1.0, "True": 1.0, "false": 0.0, "FALSE": 0.0, "False": 0.0}
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([ T].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
+EXACT = 2.0**53
+"""Whole numbers up to this have exact values as floating-point numbers; of greater ones some do."""
+
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 
 
@@ -50,7 +53,7 @@ def read_numbers(array: Array, textual: bool) -> Numbers:
         The numbers, of the array's shape.
     """
     if array.dtype.kind in "biuf":
-        values = array.astype(np.float64)
+        values = array.astype(np.float64, copy=False)
         return Numbers(values, np.isnan(values), np.zeros(values.shape, dtype=bool))
     if array.dtype.kind != "O":
         return Numbers(
@@ -83,8 +86,24 @@ def _read_objects(flat: Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.
         if is_gap(entry):
             gaps[i] = True
         elif isinstance(entry, Real | np.bool_) or type(entry).__name__ == "Decimal":
-            values[i] = float(entry)
+            values[i] = _as_float(entry)
     return values, gaps
+
+
+def _as_float(entry: Any) -> float:
+    try:
+        return float(entry)
+    except OverflowError:
+        return np.inf if entry > 0 else -np.inf
+    except (TypeError, ValueError):  # a signalling NaN, a number type that has no value
+        return np.nan
+
+
+def brief(entry: Any) -> str:
+    """Return an entry as text that is short enough for a message."""
+    if isinstance(entry, int) and abs(entry) >= 10**40:
+        return f"a whole number of {int(entry.bit_length() * 0.30103) + 1:,} digits"
+    return repr(str(entry)[:60])
 
 
 def is_gap(entry: Any) -> bool:
@@ -120,4 +139,4 @@ def advise(entry: Any) -> tuple[str, str]:
         return f"{entry} is a complex number", "give its real and imaginary parts"
     if isinstance(entry, dict):
         return "an object stands where a number is expected", "give a number, or a list of them"
-    return f"{str(entry)[:60]!r} is not a number", "give numbers"
+    return f"{brief(entry)} is not a number", "give numbers"

@@ -17,8 +17,9 @@ import pandas as pd
 
 from compiler.binding.arrays import Array, RaggedError, as_array
 from compiler.binding.draft import Draft
-from compiler.binding.entries import is_gap, read_numbers
+from compiler.binding.entries import EXACT, is_gap, read_numbers
 from compiler.binding.sources import Column, Source
+from compiler.binding.storable import why_unstorable
 from compiler.diagnostics import Diagnostics
 from compiler.ir import Program
 
@@ -107,6 +108,7 @@ def _read(column: Column, textual: bool) -> Labels | None:
         return tuple(pd.DatetimeIndex(array).astype(str))
     numbers = read_numbers(array, textual)
     whole = np.isfinite(numbers.values) & (np.floor(numbers.values) == numbers.values)
+    whole &= np.abs(numbers.values) <= EXACT
     if whole.all():
         return tuple(int(value) for value in numbers.values)
     return tuple(str(entry).strip() for entry in array)
@@ -151,6 +153,34 @@ def _in_order(indices: Sequence[Draft]) -> Labels:
     if len(categories) == 1 and (only := categories.pop()) is not None:
         return only
     return tuple(sorted({entry for drafted in indices for entry in drafted.values.flat}, key=str))
+
+
+def check_labels(
+    program: Program,
+    labels: Mapping[str, Labels],
+    columns: Mapping[str, list[LabelColumn]],
+    diagnostics: Diagnostics,
+) -> None:
+    """Report labels that no file of results can hold.
+
+    Args:
+        program: The program.
+        labels: The dims' labels.
+        columns: The label columns, to say where a label comes from.
+        diagnostics: Where to report.
+    """
+    for dim, known in labels.items():
+        for place, label in enumerate(known):
+            if isinstance(label, str) and (problem := why_unstorable(label)):
+                source = columns[dim][0].source.label if columns.get(dim) else "the data"
+                diagnostics.report(
+                    "PPL092",
+                    program.dim(dim).location.span if dim in columns else None,
+                    f"{source}, row {place + 1}: the label {label[:60]!r} of {dim!r} holds "
+                    f"{problem}",
+                    "correct the label",
+                )
+                break
 
 
 def align(

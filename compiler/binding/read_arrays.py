@@ -2,98 +2,99 @@
 
 from __future__ import annotations
 
+import io
+import math
 import zipfile
-from pathlib import Path
+from collections.abc import Callable
+from mmap import mmap
+from pathlib import PurePath
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from compiler.binding.arrays import Array
-from compiler.binding.sources import Column, Source, SourceError
+from compiler.binding.sources import Column, Content, Source, SourceError, reading
+from compiler.memory import in_words, is_too_much, room
 
-MAX_UNPACKED = 8 * 1024**3
-"""The most bytes that an archive may unpack to."""
+_Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
 
-_MAPPED_FROM = 2**20
-"""Bytes from which an npy file is mapped into memory; a smaller one is read."""
+_HEADERS: dict[tuple[int, int], Callable[[BinaryIO], _Header]] = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+_LONGEST_HEADER = 2**16
+_KINDS = "biufcmMSU"
+_REMEDY = "save plain arrays of numbers or strings"
 
 
-def read_npz(path: Path) -> Source:
+def read_npz(label: str, content: Content) -> Source:
     """Read an npz archive: an array a name.
 
     Raises:
         SourceError: It is no such archive, unpacks to too much, or holds Python objects.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-        if not members or not all(member.filename.endswith(".npy") for member in members):
+    with (
+        reading(label, "npz", "write the file once more, without a password"),
+        zipfile.ZipFile(io.BytesIO(content)) as archive,
+    ):
+        members = archive.infolist()
+        names = [member.filename for member in members]
+        if not members or not all(name.endswith(".npy") for name in names):
             raise SourceError(
-                f"{path} is a zip archive but no npz file",
+                f"{label} is a zip archive but no npz file",
                 "unpack it first, or write the arrays with numpy.savez",
             )
-        if sum(member.file_size for member in members) > MAX_UNPACKED:
+        if len(set(names)) < len(names):
+            twice = next(name for i, name in enumerate(names) if name in names[:i])
+            raise SourceError(f"{label} holds {twice!r} twice", "write the file once more")
+        size = sum(member.file_size for member in members)
+        if is_too_much(size):
             raise SourceError(
-                f"{path} unpacks to more than {MAX_UNPACKED // 1024**3} GiB",
+                f"{label} unpacks to {in_words(size)}, and {room()}",
                 "keep the arrays that the spec uses",
             )
-        with np.load(path, allow_pickle=False) as arrays:
-            columns = {name: Column(name, arrays[name]) for name in arrays.files}
-    except ValueError as error:
-        raise _unreadable(path, "npz", error) from None
-    except (OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
-        raise SourceError(
-            f"{path} cannot be read as npz: {error}", "write the file once more"
-        ) from None
-    return Source(str(path), columns)
+        columns = {}
+        for member in members:
+            name = member.filename.removesuffix(".npy")
+            array = _array(f"{label}, entry {name!r}", archive.read(member))
+            columns[name] = Column(name, array)
+    return Source(label, columns)
 
 
-def read_npy(path: Path) -> Source:
+def read_npy(label: str, content: Content) -> Source:
     """Read an npy file: one array, called as the file is without its ending.
 
     Raises:
         SourceError: It is no such file, or holds Python objects.
     """
-    return Source(str(path), {path.stem: _npy_column(path)})
+    with reading(label, "npy"):
+        array = _array(label, content)
+    name = PurePath(label).stem
+    return Source(label, {name: Column(name, array, mapped=isinstance(content, mmap))})
 
 
-def read_folder(path: Path) -> Source:
-    """Read the npy files of a folder: an array a file.
+def _array(label: str, content: Content) -> Array:
+    """Return the array that lies in the content of an npy file, which is not copied.
 
-    Raises:
-        SourceError: There are none, or one cannot be read.
+    Where it is mapped, writing to the array leaves the file as it is; nobody writes, but torch
+    asks for memory that can be written to.
     """
-    files = sorted(path.glob("*.npy"))
-    if not files:
+    head = io.BytesIO(content[:_LONGEST_HEADER])
+    version = np.lib.format.read_magic(head)
+    if version not in _HEADERS:
+        raise SourceError(f"{label} has the npy version {version}, which is not known", _REMEDY)
+    shape, fortran, dtype = _HEADERS[version](head)
+    if dtype.hasobject:
+        raise SourceError(f"{label} holds Python objects, which are not read", _REMEDY)
+    if dtype.kind not in _KINDS or dtype.itemsize == 0:
+        raise SourceError(f"{label} holds entries of the type {dtype}, which are not read", _REMEDY)
+    wanted, held = math.prod(shape) * dtype.itemsize, len(content) - head.tell()
+    if min(shape, default=0) < 0 or wanted > held:
+        numbers = " by ".join(f"{length:,}" for length in shape)
         raise SourceError(
-            f"{path} is a folder without .npy files",
-            "give the data file itself, or a folder with an array a file",
+            f"{label} is said to have {numbers} entries in its header, and has {held:,} bytes of "
+            "them",
+            "write the file once more",
         )
-    return Source(str(path), {file.stem: _npy_column(file) for file in files})
-
-
-def _npy_column(path: Path) -> Column:
-    """Return the array of a file, mapped into memory if it is large.
-
-    It is mapped so that writing to the array would leave the file as it is; nobody writes, but
-    torch asks for memory that can be written to.
-    """
-    mapped = path.stat().st_size >= _MAPPED_FROM
-    try:
-        array: Array = np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False)
-    except ValueError as error:
-        raise _unreadable(path, "npy", error) from None
-    except (OSError, EOFError) as error:
-        raise SourceError(
-            f"{path} cannot be read as npy: {error}", "write the file once more"
-        ) from None
-    return Column(path.stem, array, mapped=mapped)
-
-
-def _unreadable(path: Path, form: str, error: ValueError) -> SourceError:
-    pickled = any(word in str(error) for word in ("allow_pickle", "Python objects"))
-    return SourceError(
-        f"{path} holds Python objects, which are not read"
-        if pickled
-        else f"{path} cannot be read as {form}: {error}",
-        "save plain arrays of numbers or strings",
-    )
+    offset = head.tell()
+    return np.ndarray(shape, dtype, content, offset, order="F" if fortran else "C")

@@ -3,49 +3,50 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from compiler.binding.repeated import repeated
-from compiler.binding.sources import Column, Source, SourceError
+from compiler.binding.sources import Column, Content, Source, SourceError
 
 
 class _RepeatedKeyError(ValueError):
     pass
 
 
-def read_json(path: Path) -> Source:
+def read_json(label: str, content: Content) -> Source:
     """Read a JSON file.
 
     Raises:
         SourceError: It is not JSON, or neither an object nor a list of objects.
     """
     try:
-        content = json.loads(path.read_bytes(), object_pairs_hook=_distinct)
+        found = json.loads(bytes(content), object_pairs_hook=_distinct)
     except json.JSONDecodeError as error:
         raise SourceError(
-            f"{path} is not JSON: {error.msg[0].lower()}{error.msg[1:]} at line {error.lineno}, "
+            f"{label} is not JSON: {error.msg[0].lower()}{error.msg[1:]} at line {error.lineno}, "
             f"column {error.colno}",
             "correct the file there; numbers need no quotes, and a list no comma at its end",
         ) from None
     except UnicodeDecodeError as error:
-        raise SourceError(f"{path}: byte {error.start} is not UTF-8", "save it as UTF-8") from None
+        raise SourceError(f"{label}: byte {error.start} is not UTF-8", "save it as UTF-8") from None
     except _RepeatedKeyError as error:
-        raise SourceError(f"{path} has the key {error} twice", "remove one of them") from None
+        raise SourceError(f"{label} has the key {error} twice", "remove one of them") from None
     except RecursionError:
-        raise SourceError(f"{path} is nested too deeply", "give plain lists of numbers") from None
+        raise SourceError(f"{label} is nested too deeply", "give plain lists of numbers") from None
+    except MemoryError:
+        raise SourceError(f"{label} needs more memory than there is", "split it") from None
     except ValueError as error:
         raise SourceError(
-            f"{path} holds a number that is too long: {error}", "shorten it"
+            f"{label} holds a number that is too long: {error}", "shorten it"
         ) from None
-    if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
-        return _records(str(path), content)
-    if not isinstance(content, dict):
+    if isinstance(found, list) and found and all(isinstance(row, dict) for row in found):
+        return _records(label, found)
+    if not isinstance(found, dict):
         raise SourceError(
-            f"{path} holds no names: its outermost value is a {_kind(content)}",
+            f"{label} holds no names: its outermost value is a {_kind(found)}",
             'write an object: {"y": [1.5, 2.5], …}, or a list of such records',
         )
-    return Source(str(path), {name: Column(name, value) for name, value in content.items()})
+    return Source(label, {name: Column(name, value) for name, value in found.items()})
 
 
 def _records(label: str, rows: list[dict[str, Any]]) -> Source:

@@ -100,7 +100,9 @@ def _emitted(
             f"the spec has no guide {guide!r}, only {', '.join(names)}", param_hint="--guide"
         )
     if stage == "ir":
-        return compiled.model_dump_json(indent=2)
+        from compiler.ir.text import to_json
+
+        return to_json(compiled)
 
     from compiler.emit import emit_guide, emit_model, emit_module
 

@@ -14,6 +14,7 @@ import click
 
 from compiler.cli.report import show
 from compiler.diagnostics import SpecError
+from compiler.memory import is_out_of_memory
 from compiler.version import VERSION
 from compiler.writing import write_whole
 
@@ -77,6 +78,9 @@ class Guarded(click.Command):
         except Exception as error:
             if os.environ.get("PPLC_TRACEBACK"):
                 raise
+            if is_out_of_memory(error):
+                click.echo("pplc: there is not enough memory for this", err=True)
+                sys.exit(BAD_INPUT)
             click.echo(_internal(error, args), err=True)
             code = INTERNAL
         sys.exit(code if isinstance(code, int) else OK)

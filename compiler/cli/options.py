@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -73,6 +74,9 @@ correction = click.option(
 )
 
 
+_WHOLE = re.compile(r"0*[1-9][0-9]{0,30}", re.ASCII)
+
+
 def _sizes(
     context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, int]:
@@ -80,8 +84,10 @@ def _sizes(
     sizes = {}
     for value in values:
         dim, equals, size = (part.strip() for part in value.partition("="))
-        if not (dim and equals and size.isascii() and size.isdecimal() and int(size) > 0):
-            raise click.BadParameter(f"{value!r} is not of the form DIM=N, with a whole number N")
+        if not (dim and equals and _WHOLE.fullmatch(size)):
+            raise click.BadParameter(
+                f"{value[:60]!r} is not of the form DIM=N, with a whole number N"
+            )
         sizes[dim] = int(size)
     return sizes
 

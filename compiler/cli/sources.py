@@ -12,20 +12,25 @@ from compiler.diagnostics import Diagnostics
 STDIN = "-"
 
 
-def source(path: str) -> Diagnostics:
+def source(path: str, *, or_ir: bool = False) -> Diagnostics:
     """Return a spec's path and text, with nothing reported yet; `-` is standard input.
+
+    Args:
+        path: The file.
+        or_ir: Whether it may be an IR file as well as a spec.
 
     Raises:
         SpecError: It cannot be read.
     """
-    from compiler.reading import decode, read_file
+    from compiler.reading import MOST_BYTES, MOST_IR_BYTES, decode, read_file
 
     if path == STDIN:
         diagnostics = Diagnostics("<stdin>", "")
-        text = decode(sys.stdin.buffer.read(), diagnostics)
+        content = sys.stdin.buffer.read((MOST_IR_BYTES if or_ir else MOST_BYTES) + 1)
+        text = decode(content, diagnostics, or_ir=or_ir)
     else:
         diagnostics = Diagnostics(path, "")
-        text = read_file(Path(path), diagnostics)
+        text = read_file(Path(path), diagnostics, or_ir=or_ir)
     diagnostics.raise_errors()
     return Diagnostics(diagnostics.path, text or "")
 

@@ -18,7 +18,7 @@ def compilation(path: str, silenced: frozenset[str] = frozenset()) -> Compilatio
     from compiler.pipeline import compile_file, compile_source
 
     if path == STDIN:
-        spec = source(path)
+        spec = source(path, or_ir=True)
         return compile_source(spec.text, spec.path, silenced=silenced)
     return compile_file(path, silenced=silenced)
 

@@ -14,6 +14,7 @@ from compiler.diagnostics import Diagnostics
 from compiler.ir import Program
 from compiler.run.asked import asked_for, job_of, surroundings
 from compiler.run.fitting import finished
+from compiler.run.room import check_room_for_draws
 
 
 def compare_program(
@@ -64,7 +65,8 @@ def compare_program(
     with surroundings(asked, allow_callables):
         job = job_of(asked, data, mapping, sizes)
         check_samplable(job)
-        fit = finished(job, job.fit(progress), data, False, progress)
+        check_room_for_draws(job, "draws", (draws + tune) * chains)
+        fit = finished(job, job.fit(progress), False, progress)
         sampled = sampled_posterior(job, nuts, progress, fit.record)
     effective = fit.posterior.ess or fit.record["settings"]["draws"]
     table = comparison_table(fit.idata["posterior"], sampled.idata["posterior"], effective)

@@ -15,6 +15,7 @@ from compiler.emit import emit_module
 from compiler.ir import Guide, Program
 from compiler.ir.gapless import without_gaps
 from compiler.resolve.auto_guide import auto_guide
+from compiler.run.blame import memory_errors
 from compiler.run.callables import check_callables, importable_beside
 from compiler.run.job import Job
 from compiler.run.module import load_module
@@ -95,7 +96,8 @@ def surroundings(asked: Asked, allow_callables: bool) -> Iterator[None]:
         asked.diagnostics.raise_errors()
         with numeric(asked.run.dtype, asked.run.device), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch and Pyro, about how they are used
-            yield
+            with memory_errors(asked.diagnostics, "this"):
+                yield
 
 
 def job_of(

@@ -7,13 +7,12 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
-
 from autoguide_core import FitError
 from autoguide_core.engine.errors import RequestError
 from compiler.diagnostics import Diagnostics, SpecError
 from compiler.ir import PlateBlock, Program, Site
 from compiler.ir.program import statements
+from compiler.memory import is_out_of_memory
 from compiler.run.module import EmittedModule
 from grammar.span import Span
 
@@ -49,7 +48,8 @@ def told_in_the_spec(
         SpecError: In place of the error.
     """
     try:
-        yield
+        with memory_errors(diagnostics, doing):
+            yield
     except SpecError:
         raise
     except RequestError as error:
@@ -67,14 +67,6 @@ def told_in_the_spec(
             code = "PPL099" if started else "PPL097"
             diagnostics.report(code, span, _sentence(error), _REMEDIES[code])
         raise SpecError(diagnostics) from error
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        diagnostics.report(
-            "PPL099",
-            None,
-            f"{doing} ran out of memory",
-            "use a minibatch (plate … minibatch 256), fewer particles or fewer draws",
-        )
-        raise SpecError(diagnostics) from error
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
         if not any(frame.filename == module.filename for frame in frames):
@@ -85,6 +77,31 @@ def told_in_the_spec(
             span,
             f"{doing} broke off: {type(error).__name__}: {_sentence(error)}" + _users_place(frames),
             "check this line with the data at hand; `pplc emit module` prints the code it became",
+        )
+        raise SpecError(diagnostics) from error
+
+
+@contextlib.contextmanager
+def memory_errors(diagnostics: Diagnostics, doing: str) -> Iterator[None]:
+    """Turn an error of memory, whoever raises it, into a diagnostic.
+
+    Args:
+        diagnostics: Where to report.
+        doing: What is being done, to begin the message with.
+
+    Raises:
+        SpecError: In place of the error.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, SpecError) or not is_out_of_memory(error):
+            raise
+        diagnostics.report(
+            "PPL099",
+            None,
+            f"{doing} ran out of memory",
+            "use a minibatch (plate … minibatch 256), fewer particles or fewer draws",
         )
         raise SpecError(diagnostics) from error
 

@@ -13,14 +13,17 @@ import xarray as xr
 
 from autoguide_core import FitResult
 from autoguide_core.engine.threads import suitable_threads
+from compiler.binding import BoundData
 from compiler.diagnostics import Diagnostics
+from compiler.files import shown
 from compiler.ir import Program
 from compiler.run.asked import asked_for, job_of, surroundings
 from compiler.run.inference_data import inference_data
 from compiler.run.job import Job
 from compiler.run.posterior import Posterior
-from compiler.run.record import data_hashes, machine, now, text_hash, versions
+from compiler.run.record import machine, now, text_hash, versions
 from compiler.run.result import Fit
+from compiler.run.room import check_room_for_fit
 
 
 def fit_program(
@@ -75,11 +78,12 @@ def fit_program(
     asked = asked_for(program, guide, overrides, dtype, device, diagnostics)
     with surroundings(asked, allow_callables):
         job = job_of(asked, data, mapping, sizes)
+        check_room_for_fit(job, restarts)
         if restarts == 1:
-            return finished(job, job.fit(progress, checkpoint), data, log_likelihood, progress)
+            return finished(job, job.fit(progress, checkpoint), log_likelihood, progress)
         many = job.fit_many(progress, kwargs=job.arguments, restarts=restarts)
         notes = (many.verdict, *many.notes)
-        fit = finished(job, many.best, data, log_likelihood, progress, notes)
+        fit = finished(job, many.best, log_likelihood, progress, notes)
     return replace(fit, restarts=pd.DataFrame(many.summary()).set_index(many.kind))
 
 
@@ -130,6 +134,7 @@ def fit_data_sets(
         jobs = [job_of(asked, data_sets[0], mapping, sizes)]
         jobs += [job_of(asked, data, mapping, sizes, like=jobs[0]) for data in data_sets[1:]]
         _check_sizes(jobs, diagnostics)
+        check_room_for_fit(jobs[0], len(jobs))
         notes: tuple[str, ...] = ()
         if all(_same(job.start, jobs[0].start) for job in jobs[1:]):
             many = jobs[0].fit_many(progress, data=[((), job.arguments) for job in jobs])
@@ -141,26 +146,26 @@ def fit_data_sets(
         else:
             results = tuple(job.fit(progress) for job in jobs)
         return [
-            finished(job, result, data, log_likelihood, progress, notes)
-            for job, result, data in zip(jobs, results, data_sets, strict=True)
+            finished(job, result, log_likelihood, progress, notes)
+            for job, result in zip(jobs, results, strict=True)
         ]
 
 
 def finished(
     job: Job,
     fitted: FitResult,
-    data: Any,
     log_likelihood: bool,
     progress: bool,
     notes: Sequence[str] = (),
 ) -> Fit:
     """Draw from a fitted guide, and put everything together."""
     bound, diagnostics = job.data, job.diagnostics
+    _check_unchanged(bound, diagnostics)
     with suitable_threads(bound.values):
         posterior = job.draw(fitted, progress)
         groups = job.groups(posterior, log_likelihood)
     record = {
-        "spec": diagnostics.path,
+        "spec": shown(diagnostics.path),
         "model": job.program.name,
         "fitted": now(),
         "settings": job.settings.as_record(),
@@ -173,7 +178,7 @@ def finished(
         "hashes": {
             "spec": text_hash(diagnostics.text),
             "module": text_hash(job.source),
-            "data": data_hashes(data, bound.values),
+            "data": dict(bound.hashes),
         },
     }
     elbo = xr.Dataset({"elbo": ("step", fitted.elbo)}, coords={"step": fitted.elbo_steps})
@@ -193,6 +198,19 @@ def finished(
             *(n for n in fitted.notes if n not in fitted.verdict and n not in fitted.engine_reason),
         ),
     )
+
+
+def _check_unchanged(bound: BoundData, diagnostics: Diagnostics) -> None:
+    for file in bound.watched:
+        if file.changed:
+            diagnostics.report(
+                "PPL090",
+                None,
+                f"{shown(file.path)} was changed while the fit read it: a part of the steps saw "
+                "other data than the rest",
+                "fit again, and leave the file alone until the fit is done",
+            )
+    diagnostics.raise_errors()
 
 
 def _check_restarts(restarts: int, checkpoint: str | Path | None, diagnostics: Diagnostics) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from compiler.diagnostics import Diagnostics, SpecError
+from compiler.ir.text import to_json
 from compiler.run.folder import MARK, SETTINGS_FILE, add_file
 from compiler.writing import write_whole
 
@@ -35,9 +36,7 @@ def write_fit(fit: Fit, folder: Path, *, report: bool = False) -> None:
     if fit.spec_text is not None:
         (folder / SPEC_FILE).write_text(fit.spec_text, encoding="utf-8")
     (folder / CHOSEN_FILE).write_text(fit.guide_block(), encoding="utf-8")
-    (folder / PROGRAM_FILE).write_text(
-        fit.program.model_dump_json(indent=2) + "\n", encoding="utf-8"
-    )
+    (folder / PROGRAM_FILE).write_text(to_json(fit.program) + "\n", encoding="utf-8")
     write_json(folder / SETTINGS_FILE, {**MARK, **fit.record})
     write_json(folder / SUMMARY_FILE, summary_record(fit))
     write_netcdf(folder / POSTERIOR_FILE, fit.idata)

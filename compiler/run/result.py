@@ -15,6 +15,7 @@ from autoguide_core import FitResult
 from compiler.binding import BoundData
 from compiler.diagnostics import Diagnostics
 from compiler.ir import Guide, Program
+from compiler.reading import looks_like_ir
 from compiler.run.axes import posterior_variables
 from compiler.run.checking import predictive_frame
 from compiler.run.chosen import chosen_blocks
@@ -139,7 +140,7 @@ class Fit:
     def spec_text(self) -> str | None:
         """The text of the spec; None where an IR file was given in its place."""
         text = self.diagnostics.text
-        return None if text.lstrip().startswith("{") else text
+        return None if looks_like_ir(text) else text
 
     def report_html(self) -> str:
         """Return the report: one HTML page with verdict, tables, figures, graph and sources."""

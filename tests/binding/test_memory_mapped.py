@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import pplc
-from compiler.binding import BoundData, bind, parts, read_arrays, streaming
+from compiler.binding import BoundData, bind, parts, read, streaming
 from compiler.binding.stored import Stored
 from compiler.diagnostics import Diagnostics, SpecError
 from compiler.pipeline import compile_text
@@ -62,7 +62,7 @@ def arrays() -> dict[str, Any]:
 def _all_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streaming, "LARGE", 50)
     monkeypatch.setattr(parts, "_NUMBERS", 30)
-    monkeypatch.setattr(read_arrays, "_MAPPED_FROM", 0)
+    monkeypatch.setattr(read, "MAPPED_FROM", 0)
 
 
 large = pytest.mark.usefixtures("_all_is_large")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import pickle
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from autoguide_core.engine.errors import RequestError
+from autoguide_core.engine.stepping.progressed import Progressed
+from autoguide_core.engine.stepping.record import Record, read_record
 
-_FORMAT = 1
 _OTHERWISE = "remove it to start afresh, or name another file"
 
 
@@ -22,7 +21,7 @@ _OTHERWISE = "remove it to start afresh, or name another file"
 class Checkpoint:
     """Reads and writes the file of one fit.
 
-    A record holds tensors, numbers, strings, and lists and dicts of them; so it can be read
+    A `Record` holds tensors, numbers, strings, and lists and dicts of them; so it can be read
     without running code from the file.
 
     Attributes:
@@ -34,15 +33,16 @@ class Checkpoint:
     seconds: float
     _written: float = field(default_factory=time.monotonic)
 
-    def read(self, fingerprint: Mapping[str, str]) -> dict[str, Any] | None:
+    def read(self, fingerprint: Mapping[str, str], progressed: Progressed) -> Record | None:
         """The last record, or None where there is no file yet.
 
         Args:
             fingerprint: What tells this fit from others, by names for the user.
+            progressed: The run at its start, which the record must fit.
 
         Raises:
-            RequestError: If the folder is missing, the file is no checkpoint, or it is another
-                fit's.
+            RequestError: If the folder is missing, the file is no checkpoint or a damaged one, or
+                it is another fit's.
         """
         if not self.path.parent.is_dir():
             raise _refused(
@@ -50,22 +50,28 @@ class Checkpoint:
             )
         if not self.path.exists():
             return None
+        if not self.path.is_file():  # a pipe would be waited for, a device read without end
+            raise _refused(f"{self.path} is not a file", "name another one")
         try:
-            record = torch.load(self.path, map_location="cpu", weights_only=True)
-            written = record["fingerprint"]
-            known = record["format"] == _FORMAT
-        except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.PickleError) as error:
+            content = torch.load(self.path, map_location="cpu", weights_only=True)
+        except Exception as error:  # over a damaged file torch raises what it likes
             message = f"{self.path} cannot be read as a checkpoint ({type(error).__name__})"
             raise _refused(message, _OTHERWISE) from error
+        try:
+            record = read_record(content)
+        except ValueError as error:
+            message = f"{self.path} is no checkpoint of this version, or a damaged one: {error}"
+            raise _refused(message, _OTHERWISE) from None
+        written = record.fingerprint
         names = [n for n in {**fingerprint, **written} if fingerprint.get(n) != written.get(n)]
-        if names or not known:
+        if names:
             differ = "; ".join(_difference(n, written.get(n), fingerprint.get(n)) for n in names)
-            differ = differ or "it was written by another version of this program"
             raise _refused(f"the checkpoint {self.path} is of another fit: {differ}", _OTHERWISE)
-        found: dict[str, Any] = record
-        return found
+        if problem := next(record.problems(progressed), None):
+            raise _refused(f"the checkpoint {self.path} is damaged: {problem}", _OTHERWISE)
+        return record
 
-    def write(self, fingerprint: Mapping[str, str], record: Mapping[str, Any]) -> None:
+    def write(self, record: Record) -> None:
         """Replace the file by a new record, whole or not at all.
 
         Raises:
@@ -74,7 +80,7 @@ class Checkpoint:
         part = self.path.with_name(self.path.name + ".part")
         try:
             with part.open("wb") as file:
-                torch.save({"format": _FORMAT, "fingerprint": dict(fingerprint), **record}, file)
+                torch.save(record.model_dump(), file)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(part, self.path)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 
 from autoguide_core.engine.stepping.checkpoint import Checkpoint
 from autoguide_core.engine.stepping.fingerprint import surroundings
 from autoguide_core.engine.stepping.progressed import Progressed
+from autoguide_core.engine.stepping.record import DriftRecord, Record
 
 
 class Keeper:
@@ -41,16 +41,16 @@ class Keeper:
         Raises:
             FitError: If the file is no checkpoint of this fit.
         """
-        record = self._checkpoint.read(self._fingerprint)
+        record = self._checkpoint.read(self._fingerprint, progressed)
         if record is None:
             return None
-        for name, value in record["state"].items():
+        for name, value in record.state.items():
             progressed.state[name].copy_(value)
-        progressed.done = int(record["done"])
-        progressed.elbo[: progressed.done] = record["elbo"].numpy()
-        progressed.drift.take_up(record["drift"])
-        progressed.engines = [(name, first) for name, first in record["engines"]]
-        changed = [n for n, v in self._surroundings.items() if record["surroundings"].get(n) != v]
+        progressed.done = record.done
+        progressed.elbo[: record.done] = record.elbo.numpy()
+        progressed.drift.take_up(record.drift.model_dump())
+        progressed.engines = list(record.engines)
+        changed = [n for n, v in self._surroundings.items() if record.surroundings.get(n) != v]
         if changed and progressed.done < len(progressed.elbo):
             self.note_difference(f"other {', '.join(changed)}")
         return progressed.engines[-1][0]
@@ -67,12 +67,13 @@ class Keeper:
         is_done = progressed.done == len(progressed.elbo)
         if not (now or is_done or self._checkpoint.is_due):
             return
-        record: dict[str, Any] = {
-            "state": progressed.state,
-            "done": progressed.done,
-            "elbo": torch.from_numpy(progressed.elbo[: progressed.done].copy()),
-            "drift": progressed.drift.record(),
-            "engines": [[name, first] for name, first in progressed.engines],
-            "surroundings": self._surroundings,
-        }
-        self._checkpoint.write(self._fingerprint, record)
+        record = Record(
+            fingerprint=dict(self._fingerprint),
+            state=progressed.state,
+            done=progressed.done,
+            elbo=torch.from_numpy(progressed.elbo[: progressed.done].copy()),
+            drift=DriftRecord(**progressed.drift.record()),
+            engines=progressed.engines,
+            surroundings=self._surroundings,
+        )
+        self._checkpoint.write(record)

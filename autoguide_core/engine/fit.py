@@ -19,6 +19,7 @@ from autoguide_core.engine.curvature.folding import (
 from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.interrupts import Interrupts
 from autoguide_core.engine.isolation import StoreState, own_randomness, own_store
+from autoguide_core.engine.native.refusals import refusals, unsaid
 from autoguide_core.engine.progress import ProgressCallback, Reporter
 from autoguide_core.engine.result import FitResult, Run
 from autoguide_core.engine.settings import FitSettings
@@ -76,10 +77,12 @@ def fit(
         own_store(store),
         own_randomness(settings.seed),
         suitable_threads(args, keywords),
+        refusals() as told,
         interrupts.at_once(),  # within these surroundings, not on the way in or out
     ):
         file = None if checkpoint is None else Checkpoint(Path(checkpoint), checkpoint_seconds)
         run = _run(model, guide, tuple(args), keywords, settings, Reporter(progress), file)
+    run = replace(run, notes=(*run.notes, *unsaid(told, [*run.notes, run.engine_reason])))
     if checkpoint is not None and run.method != "adam":
         note = f"method {run.method!r} keeps no checkpoint: made again, it is the same"
         run = replace(run, notes=(*run.notes, note))

@@ -41,16 +41,20 @@ class Evaluators:
     """
 
     def __init__(self, gradients: Gradients, dim: int, numbers: int, most: int) -> None:
-        first = CompiledGradients(gradients, dim)
-        self.engine, self.obstacle = first.engine, first.obstacle
-        parallel = first.engine == "native" and numbers >= _WORTH_A_THREAD
-        self.count = max(1, min(most, os.cpu_count() or 1)) if parallel else 1
+        made = [CompiledGradients(gradients, dim)]
+        while (
+            made[-1].engine == "native"
+            and numbers >= _WORTH_A_THREAD
+            and len(made) < min(most, os.cpu_count() or 1)
+        ):
+            made.append(CompiledGradients(gradients, dim))
+        if made[-1].engine != "native":
+            made = made[-1:]
+        self.engine, self.obstacle, self.count = made[-1].engine, made[-1].obstacle, len(made)
         self.failure: Exception | None = None
         self._free: queue.SimpleQueue[Evaluate] = queue.SimpleQueue()
-        for evaluator in [first] + [
-            CompiledGradients(gradients, dim) for _ in range(1, self.count)
-        ]:
-            self._free.put(evaluator.evaluator())
+        for one in made:
+            self._free.put(one.evaluator())
 
     def __call__(self, point: Vector) -> tuple[float, Vector]:
         """Evaluate at one point; never raises, as no sampler's thread could tell of it.

@@ -84,16 +84,20 @@ def _path() -> None:
 @command.command("show", examples=("pplc cache show 3f9a0c",))
 @click.argument("key", metavar="KEY")
 def _show(key: str) -> None:
-    """Print the C++ source of an entry.
+    """Print the C++ source of an entry, and what was found wrong with it, if anything.
 
     KEY is the key that the list shows, or any beginning of it that no other entry shares.
     """
+    from autoguide_core.engine.native import evidence
+
     cache = _opened()
     found = [entry.key for entry in cache.entries() if entry.key.startswith(key.lower())]
     if len(found) != 1:
         what = f"{len(found)} entries begin" if found else "No entry begins"
         raise click.UsageError(f"{what} with {key!r}; `pplc cache` lists them all.")
     click.echo(cache.path(found[0], ".cpp").read_text(encoding="utf-8"), nl=False)
+    for told in evidence.wrong(cache.path(found[0], ".json")):
+        click.echo(f"// wrong: {printable(json.dumps(told, sort_keys=True))}")
 
 
 @command.command("clear", examples=("pplc cache clear", "pplc cache clear --older-than 30"))
@@ -147,7 +151,7 @@ def _show_table(entries: list[Entry]) -> None:
         cells = (
             entry.key[:_SHORT],
             printable(entry.title),
-            printable(entry.kind),
+            printable(entry.kind) + ", wrong" * (entry.proof == "failed"),
             _bytes(entry.size),
             _age(entry.created),
             _age(entry.used),
@@ -173,6 +177,7 @@ def _as_json(cache: Cache, entries: list[Entry]) -> dict[str, Any]:
                 "used": _iso(entry.used),
                 "seconds": round(entry.seconds, 3),
                 "compiler": entry.compiler,
+                "proof": entry.proof or None,
             }
             for entry in entries
         ],

@@ -12,6 +12,7 @@ import torch
 import xarray as xr
 
 from autoguide_core import FitResult
+from autoguide_core.engine.native.refusals import refusals, unsaid
 from autoguide_core.engine.threads import suitable_threads
 from compiler.binding import BoundData
 from compiler.diagnostics import Diagnostics
@@ -161,7 +162,7 @@ def finished(
     """Draw from a fitted guide, and put everything together."""
     bound, diagnostics = job.data, job.diagnostics
     _check_unchanged(bound, diagnostics)
-    with suitable_threads(bound.values):
+    with suitable_threads(bound.values), refusals() as told:
         posterior = job.draw(fitted, progress)
         groups = job.groups(posterior, log_likelihood)
     record = {
@@ -196,6 +197,7 @@ def finished(
             *bound.notes,
             *map(_note, sorted(bound.streamed)),
             *(n for n in fitted.notes if n not in fitted.verdict and n not in fitted.engine_reason),
+            *unsaid(told, [*fitted.notes, fitted.engine_reason]),
         ),
     )
 

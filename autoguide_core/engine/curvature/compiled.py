@@ -23,6 +23,8 @@ Vector = npt.NDArray[np.float64]
 
 _MOST_EXACT = 100
 _MOST_WORKERS = 4
+_CLOSE_BY = 0.05
+"""How far from the start the points are that compiled code is proved at."""
 
 
 class CompiledGradients:
@@ -30,7 +32,8 @@ class CompiledGradients:
 
     The evaluation is compiled as a step is: its state holds the points that go in, and the values
     and slopes that come out. Many points are shared out among threads, each with a memory of its
-    own; which of them takes a point does not change its numbers. An evaluator itself is used by
+    own; which of them takes a point does not change its numbers. Where one of them is found wrong
+    (see `autoguide_core.engine.native.proof`), torch does the work. An evaluator itself is used by
     one thread at a time; evaluators of one density share what is compiled, by the cache on disk.
 
     Args:
@@ -49,7 +52,7 @@ class CompiledGradients:
         if not self.obstacle:
             try:
                 self._graph = _as_step(gradients, dim, count)
-                self._workers = [_Worker(self._graph, dim, count)]
+                self._workers = [self._worker()]
                 self.engine = "native"
             except (Untraceable, NativeUnavailable) as error:
                 self.obstacle = str(error)
@@ -70,7 +73,9 @@ class CompiledGradients:
         if len(jobs) < 2 * _MOST_WORKERS or not self._workers[0].is_free_of_python:
             self._workers[0].evaluate(jobs)
         else:
-            workers = self._all_workers
+            workers = self._all_workers()
+            if not workers:
+                return self._gradients.value_and_grad(points)
             shares = [jobs[place :: len(workers)] for place in range(len(workers))]
             tasks = [
                 self._pool.submit(w.evaluate, share)
@@ -105,14 +110,21 @@ class CompiledGradients:
         values, slopes = self.value_and_grad(torch.from_numpy(point)[None])
         return float(values[0]), slopes[0].numpy()
 
-    @cached_property
+    def _worker(self) -> _Worker:
+        return _Worker(self._graph, self._gradients.start, self._count)
+
     def _all_workers(self) -> list[_Worker]:
-        more = min(os.cpu_count() or 1, _MOST_WORKERS) - 1
-        return self._workers + [_Worker(self._graph, self._dim, self._count) for _ in range(more)]
+        """All workers, made when they are first needed; none where one of them is wrong."""
+        try:
+            while len(self._workers) < min(os.cpu_count() or 1, _MOST_WORKERS):
+                self._workers.append(self._worker())
+        except NativeUnavailable as error:
+            self.engine, self.obstacle, self._workers = "graph", str(error), []
+        return self._workers
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(len(self._all_workers))
+        return ThreadPoolExecutor(_MOST_WORKERS)
 
 
 Job = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -120,11 +132,20 @@ Job = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 class _Worker:
-    """The compiled code with a memory of its own."""
+    """The compiled code with a memory of its own.
 
-    def __init__(self, graph: StepGraph, dim: int, count: int) -> None:
+    Args:
+        graph: The evaluation as a step.
+        start: A point of finite density; the code is proved there and close by.
+        count: Points per call.
+    """
+
+    def __init__(self, graph: StepGraph, start: torch.Tensor, count: int) -> None:
+        dim = len(start)
         self._state, self._row = _state(dim, count), torch.zeros(1, 1, dtype=torch.float64)
-        pending = start_native(graph, self._state, (), self._row[0], "density")
+        waves = torch.sin(torch.arange(count * dim, dtype=torch.float64)).view(count, dim)
+        self._state["points"].copy_(start + _CLOSE_BY * waves)
+        pending = start_native(graph, self._state, (), self._row[0], "density", ("points",))
         self._runner: NativeRunner = pending.runner()
 
     @property

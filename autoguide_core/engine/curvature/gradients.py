@@ -45,6 +45,7 @@ class Gradients:
             change; what is recorded or compiled from evaluations takes them as they then are.
 
     Attributes:
+        start: As given.
         known: As given; to be replaced by others of the same shapes.
         note: What had to be given up, or None where the density was traced.
         obstacle: Why values and gradients are not those of a graph, or None where they are.
@@ -54,7 +55,7 @@ class Gradients:
         self.known = known
         self.note: str | None = None
         self.obstacle: str | None = None
-        self._density, self._start = density, start
+        self._density, self.start = density, start
         self._graph: Function | None = None
         self._batched: dict[int, Function] = {}
         self._hessian: Function | None = None
@@ -70,7 +71,7 @@ class Gradients:
         """How many numbers one evaluation at one point touches; infinite where it is not known."""
         if self._graph is None:
             return math.inf
-        return float(touched(self._graph, (self._start, *self.known)))
+        return float(touched(self._graph, (self.start, *self.known)))
 
     def value_and_grad(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Evaluate at S points.

@@ -23,6 +23,7 @@ from autoguide_core.engine.many.member import Member
 from autoguide_core.engine.many.result import Many, failure
 from autoguide_core.engine.many.starts import copied, restarts_of
 from autoguide_core.engine.many.together import fit_together
+from autoguide_core.engine.native.refusals import refusals, unsaid
 from autoguide_core.engine.progress import Progress, ProgressCallback, Reporter
 from autoguide_core.engine.result import FitResult, Run
 from autoguide_core.engine.settings import FitSettings
@@ -95,7 +96,12 @@ def fit_many(
             raise FitError("give data sets in data, or one as args and kwargs, not both")
         varying = differing(data)
         kind, sets = "data set", [(tuple(one), dict(other)) for one, other in data]
-    with Interrupts() as interrupts, suitable_threads(sets), interrupts.at_once():
+    with (
+        Interrupts() as interrupts,
+        suitable_threads(sets),
+        refusals() as told,
+        interrupts.at_once(),
+    ):
         if data is None:
             members = restarts_of(
                 model, guide, *sets[0], count=restarts, seed=settings.seed, jitter=jitter
@@ -104,7 +110,9 @@ def fit_many(
             members = [Member(copied(guide), *one, settings.seed) for one in sets]
             for member in members:
                 member.set_up(model)
-        return _fit_all(model, members, varying, kind, settings, progress, started)
+        many = _fit_all(model, members, varying, kind, settings, progress, started)
+    said = [*many.notes, *(note for result in many.results for note in result.notes)]
+    return replace(many, notes=(*many.notes, *unsaid(told, said)))
 
 
 def _fit_all(

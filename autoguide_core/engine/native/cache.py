@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from autoguide_core.engine.native import evidence
 from autoguide_core.engine.native.folder import configured_limit, private_folder, usable_folder
 from autoguide_core.engine.native.toolchain import TRIAL
 
@@ -51,6 +52,8 @@ class Entry:
         used: When it was last asked for, likewise.
         seconds: How long the compiler took.
         compiler: The compiler's version.
+        proof: ``passed`` or ``failed``: whether it did what the recorded step does, where it was
+            used; else empty. See ``evidence``.
     """
 
     key: str
@@ -61,6 +64,7 @@ class Entry:
     used: float
     seconds: float
     compiler: str
+    proof: str
 
 
 class Cache:
@@ -179,6 +183,7 @@ class Cache:
                 record.stat().st_mtime,
                 float(told["seconds"]),
                 str(told["compiler"]),
+                evidence.verdict(record),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -105,6 +105,11 @@ class Compilation:
         assert self._library is not None
         return self._library
 
+    @property
+    def record(self) -> Path:
+        """The record of the library, where there is evidence on it; see ``evidence``."""
+        return self._cache.path(self._key, ".json")
+
     def cancel(self) -> None:
         """Stop the compiler and leave nothing behind; without effect once all is done."""
         if self._library is None and self._failure is None:

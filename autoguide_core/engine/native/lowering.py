@@ -45,6 +45,8 @@ class Lowering:
         roles: What each input is: ``state``, ``noise`` or ``row``.
 
     Attributes:
+        graph: As given.
+        example: As given.
         constants: The tensors of the program's ``constant`` storages, in their order.
         foreign: The operations that torch runs, by the number in the program.
     """
@@ -55,8 +57,8 @@ class Lowering:
         example: Sequence[torch.Tensor],
         roles: Sequence[Role],
     ) -> None:
-        self._graph = graph
-        self._example = example
+        self.graph = graph
+        self.example = example
         self._roles = roles
         self._builder = Builder()
         self._facts = facts_of(graph, example)
@@ -75,10 +77,10 @@ class Lowering:
         results: list[Ref] = []
         inputs = [
             self._input(tensor, role)
-            for tensor, role in zip(self._example, self._roles, strict=True)
+            for tensor, role in zip(self.example, self._roles, strict=True)
         ]
         given = iter(inputs)
-        for node in self._graph.graph.nodes:
+        for node in self.graph.graph.nodes:
             if node.op == "placeholder":
                 self._values[node] = next(given)
             elif node.op == "get_attr":
@@ -99,7 +101,7 @@ class Lowering:
         return self._builder.given(tensor.contiguous(), role)
 
     def _constant(self, node: Node) -> Ref:
-        tensor = getattr(self._graph, str(node.target)).detach()
+        tensor = getattr(self.graph, str(node.target)).detach()
         if tensor.layout != torch.strided or tensor.device.type != "cpu":
             raise NativeUnavailable("a tensor of the model is sparse, or not on the CPU")
         check_type(tensor.dtype)

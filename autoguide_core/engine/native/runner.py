@@ -36,6 +36,8 @@ class NativeRunner:
         foreign: The operations that torch runs.
         state: The state that steps will change, in the order of the program's state storages;
             its tensors are written in place and must stay where they are.
+        spoilt: Whether the memory begins with NaN, so that what is read before it was written
+            shows in the results.
 
     Attributes:
         calls_python: Whether a step waits for operations that torch runs.
@@ -51,6 +53,8 @@ class NativeRunner:
         constants: Sequence[torch.Tensor],
         foreign: Sequence[ForeignCall],
         state: Mapping[str, torch.Tensor],
+        *,
+        spoilt: bool = False,
     ) -> None:
         self._entry = ctypes.CDLL(str(library)).run
         self._entry.restype = ctypes.c_int64
@@ -58,7 +62,10 @@ class NativeRunner:
         self._result = program.results[-1].shape
         self._state = dict(state)
         self._constants = list(constants)
+        self._threads = torch.get_num_threads()
         self._scratch = torch.zeros(max(memory.bytes, 1), dtype=torch.uint8)
+        if spoilt:
+            self._scratch.fill_(255)  # NaN in every type of floating-point numbers
         self._places = self._tensors_of(program, memory)
         self._failure: BaseException | None = None
         self.calls_python = bool(foreign)
@@ -119,7 +126,7 @@ class NativeRunner:
             ctypes.c_void_p(self._scratch.data_ptr()),
             ctypes.c_void_p(results.data_ptr()),
             self._foreign,
-            ctypes.c_int32(torch.get_num_threads()),
+            ctypes.c_int32(self._threads),
         )
 
     def _enter(self, arguments: Sequence[Any]) -> None:

@@ -1,17 +1,22 @@
-"""From the graph of a step to a runner: lowered now, compiled in the background."""
+"""From the graph of a step to a runner: lowered now, compiled in the background, then proved."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
+from autoguide_core.engine.native import evidence
 from autoguide_core.engine.native.compilation import Compilation
-from autoguide_core.engine.native.errors import NativeUnavailable
+from autoguide_core.engine.native.errors import NativeUnavailable, NativeWrong
+from autoguide_core.engine.native.evidence import Subject
 from autoguide_core.engine.native.lowering import Lowering
 from autoguide_core.engine.native.passes import translated
 from autoguide_core.engine.native.program import Role
+from autoguide_core.engine.native.proof import Trial, prove
+from autoguide_core.engine.native.refusals import tell
 from autoguide_core.engine.native.runner import NativeRunner
 
 if TYPE_CHECKING:  # steps are compiled here, but made there
@@ -19,17 +24,28 @@ if TYPE_CHECKING:  # steps are compiled here, but made there
 
 
 class PendingNative:
-    """A native runner on its way.
+    """A native runner on its way, which is proved before it is handed out.
 
     Args:
         lowering: The lowered graph.
         state: The state that the runner will change in place.
         title: What the cache calls the code.
+        noise: For each draw of a step, those of the steps to prove it with, (K, *shape); by
+            default the lowering's example, again and again.
+        moved: The names of the state's tensors that a proof may move.
     """
 
-    def __init__(self, lowering: Lowering, state: Mapping[str, torch.Tensor], title: str) -> None:
+    def __init__(
+        self,
+        lowering: Lowering,
+        state: Mapping[str, torch.Tensor],
+        title: str,
+        noise: Sequence[torch.Tensor] | None = None,
+        moved: Sequence[str] = (),
+    ) -> None:
         self._lowering = lowering
         self._state = state
+        self._noise, self._moved = noise, moved
         self._translation = translated(lowering)
         self._compilation = Compilation.start(self._translation.source, title)
 
@@ -39,23 +55,45 @@ class PendingNative:
         return self._compilation.note
 
     def ready(self) -> bool:
-        """Whether ``runner`` would answer at once."""
+        """Whether ``runner`` would answer at once, but for the proof."""
         return self._compilation.done()
 
     def runner(self) -> NativeRunner:
         """Wait for the runner.
 
+        It is proved beside the graph at the state as it is now, on copies.
+
         Raises:
-            NativeUnavailable: If the compiler failed.
+            NativeUnavailable: If the compiler failed, or the code does something else than the
+                graph.
         """
-        return NativeRunner(
-            self._compilation.result(),
-            self._translation.program,
-            self._translation.memory,
-            self._lowering.constants,
-            self._lowering.foreign,
-            self._state,
-        )
+        library = self._compilation.result()
+
+        def on(state: Mapping[str, torch.Tensor], *, spoilt: bool = False) -> NativeRunner:
+            parts = (made.program, made.memory, lowering.constants, lowering.foreign)
+            return NativeRunner(library, *parts, state, spoilt=spoilt)
+
+        lowering, made = self._lowering, self._translation
+        record = self._compilation.record
+        tensors = [*lowering.example, *lowering.constants]
+        subject = Subject.of(tensors, lowering.foreign, torch.get_num_threads())
+        difference = evidence.difference(record, subject)
+        if not difference:
+            again = evidence.is_proved(record, subject)
+            trial = Trial.of(self._state, lowering.example[len(self._state) :], self._noise)
+            outcome = prove(
+                lowering.graph, partial(on, spoilt=True), trial, self._moved, again=again
+            )
+            difference = outcome.difference
+            if difference:
+                evidence.note_wrong(record, subject, difference)
+            elif outcome.is_complete and not again:
+                evidence.note_proved(record, subject)
+        if difference:
+            wrong = NativeWrong(difference, record.stem)
+            tell(str(wrong))
+            raise wrong
+        return on(self._state)
 
     def cancel(self) -> None:
         """Stop the compiler."""
@@ -68,15 +106,18 @@ def start_native(
     noise: Sequence[torch.Tensor],
     row: torch.Tensor,
     title: str,
+    moved: Sequence[str] = ("theta",),
 ) -> PendingNative:
     """Lower the graph of a step to C++ and start to compile it.
 
     Args:
         step_graph: The graph.
         state: The state that the steps will change in place.
-        noise: The draws of one step.
+        noise: For each draw those of ``TRIAL_STEPS`` steps, which the code is proved with,
+            (K, *shape).
         row: The numbers of one step.
         title: What the cache calls the code.
+        moved: The names of the state's tensors that a proof may move a little.
 
     Returns:
         The runner to be.
@@ -90,5 +131,6 @@ def start_native(
     ordered = {name: state[name] for name in step_graph.state_names}
     if any(tensor.device.type != "cpu" for tensor in ordered.values()):
         raise NativeUnavailable("the tensors are not on the CPU")
-    example = [*ordered.values(), *noise, row]
-    return PendingNative(Lowering(step_graph.graph, example, roles), ordered, title)
+    example = [*ordered.values(), *(drawn[0] for drawn in noise), row]
+    lowering = Lowering(step_graph.graph, example, roles)
+    return PendingNative(lowering, ordered, title, noise, moved)

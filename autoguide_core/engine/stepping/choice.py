@@ -12,6 +12,7 @@ from autoguide_core.engine.errors import RequestError
 from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.native import start_native
 from autoguide_core.engine.native.errors import NativeUnavailable
+from autoguide_core.engine.native.proof import TRIAL_STEPS
 from autoguide_core.engine.stepping.cuda import CudaGraphRunner
 from autoguide_core.engine.stepping.draws import SEED
 from autoguide_core.engine.stepping.eager import EagerRunner, PlainRunner
@@ -104,9 +105,9 @@ class Choice:
         """Start to compile the graph; raises NativeUnavailable where that is no use."""
         if SEED in self.step.draws:
             raise NativeUnavailable("a draw of the model needs torch's own generator")
-        noise = NoiseSource(self.step.draws, 0, self.state["theta"].device).block(0, 1)
-        example = [drawn[0] for drawn in noise]
-        return start_native(self.graph, self.state, example, self.row, self.title)
+        source = NoiseSource(self.step.draws, 0, self.state["theta"].device)
+        noise = source.block(0, TRIAL_STEPS)
+        return start_native(self.graph, self.state, noise, self.row, self.title)
 
     def named(self, engine: str) -> Runner:
         """The runner of a name.

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from autoguide_core.engine.native import start_native
+from autoguide_core.engine.native.proof import TRIAL_STEPS
 from autoguide_core.engine.native.start import PendingNative
 from autoguide_core.engine.stepping.capture import capture
 from autoguide_core.engine.stepping.step_graph import StepGraph
@@ -30,24 +31,40 @@ class CompiledSteps:
 
     Args:
         steps: What is compiled.
-        state: A state (B, *event), for its type and shape.
-        arguments: Arguments, for theirs.
+        state: A state (B, *event), for its type and shape, and to prove the code with.
+        times: When the steps begin and how wide they are, each (G, B), likewise.
+        arguments: Arguments, likewise.
         shared: Which of them all lanes share.
 
     Raises:
-        NativeUnavailable: If there is no compiler.
+        NativeUnavailable: If there is no compiler, or what it makes is wrong.
         Untraceable: If the derivative cannot be recorded.
     """
 
     def __init__(
-        self, steps: Steps, state: Tensor, arguments: Sequence[Tensor], shared: Sequence[bool]
+        self,
+        steps: Steps,
+        state: Tensor,
+        times: Sequence[Tensor],
+        arguments: Sequence[Tensor],
+        shared: Sequence[bool],
     ) -> None:
         self._shared = list(shared)
         self._turn = Lock()
         self._there = [_for_lanes(state), *self._lanes(arguments)]
         self._slopes = [_for_lanes(state), *self._own(self._there[1:])]
         self._arguments = self._lanes(arguments)
-        time, now = state.new_zeros(LANES), _for_lanes(state)
+        now = _spread(state)
+        values, alike = [state, *arguments], [False, *shared]
+        for place, value, one in zip(self._there, values, alike, strict=True):
+            place.copy_(value if one else _spread(value))
+        for place, value in zip(self._arguments, self._there[1:], strict=True):
+            place.copy_(value)
+        for sums in self._slopes:
+            sums.copy_(torch.cos(torch.arange(sums.numel()).to(sums)).view(sums.shape))
+        by_step = [_first_steps(value) for value in times]
+        nows = now.expand(TRIAL_STEPS, *now.shape)
+        arriving = self._slopes[0].flip(0).expand(TRIAL_STEPS, *now.shape)
 
         def there(*inputs: Tensor) -> tuple[Tensor, ...]:
             before, *given, start, width, row = inputs
@@ -63,8 +80,8 @@ class CompiledSteps:
 
         self._back = [*self._slopes, *self._arguments]
         pending = (
-            _started(there, self._there, (time, time)),
-            _started(back, self._back, (time, time, now, now)),
+            _started(there, self._there, by_step),
+            _started(back, self._back, (*by_step, nows, arriving)),
         )
         self._runners = tuple(one.runner() for one in pending)
 
@@ -144,11 +161,12 @@ def _started(
     tensors: Sequence[Tensor],
     by_step: Sequence[Tensor],
 ) -> PendingNative:
-    """Record a step and start to compile it."""
+    """Record a step and start to compile it, given what some steps take, (K, *shape) each."""
     state, row = _named(tensors), by_step[0].new_zeros(1)
-    noise = {f"noise_{place}": value for place, value in enumerate(by_step)}
+    noise = {f"noise_{place}": value[0] for place, value in enumerate(by_step)}
     graph = capture(function, {**state, **noise, "row": row}, (), "state_0")
-    return start_native(StepGraph(graph, tuple(state), ()), state, by_step, row, "equation")
+    recorded = StepGraph(graph, tuple(state), ())
+    return start_native(recorded, state, by_step, row, "equation", tuple(state))
 
 
 def _named(tensors: Sequence[Tensor]) -> Mapping[str, Tensor]:
@@ -157,6 +175,17 @@ def _named(tensors: Sequence[Tensor]) -> Mapping[str, Tensor]:
 
 def _for_lanes(value: Tensor) -> Tensor:
     return value.new_zeros(LANES, *value.shape[1:])
+
+
+def _spread(value: Tensor) -> Tensor:
+    """Values of as many lanes as there are, (B, *event), repeated to fill all."""
+    return value[torch.arange(LANES) % len(value)] if len(value) else _for_lanes(value)
+
+
+def _first_steps(times: Tensor) -> Tensor:
+    """The times (G, B) of the steps that the code is proved with, for all lanes."""
+    steps = torch.arange(TRIAL_STEPS).clamp(max=len(times) - 1)
+    return torch.stack([_spread(times[step]) for step in steps])
 
 
 def _turns(count: int) -> list[slice]:

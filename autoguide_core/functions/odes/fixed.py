@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -37,7 +38,7 @@ class FixedSteps:
         shared: Sequence[bool],
     ) -> Tensor:
         """See `Solver.forward`."""
-        compiled = self._for(state, arguments, shared)
+        compiled = self._for(state, starts, widths, arguments, shared)
         if compiled is not None:
             return compiled.forward(state, starts, widths, arguments)
         states = [state]
@@ -57,7 +58,7 @@ class FixedSteps:
     ) -> list[Tensor]:
         """See `Solver.backward`."""
         before = torch.cat([state.unsqueeze(0), solution[:-1]])
-        compiled = self._for(state, arguments, shared)
+        compiled = self._for(state, starts, widths, arguments, shared)
         if compiled is not None:
             return compiled.backward(before, starts, widths, arguments, slopes)
 
@@ -74,7 +75,12 @@ class FixedSteps:
         return aside(walk)
 
     def _for(
-        self, state: Tensor, arguments: Sequence[Tensor], shared: Sequence[bool]
+        self,
+        state: Tensor,
+        starts: Tensor,
+        widths: Tensor,
+        arguments: Sequence[Tensor],
+        shared: Sequence[bool],
     ) -> CompiledSteps | None:
         """Compiled code for values of these shapes; None where there can be none."""
         if state.device.type != "cpu":
@@ -87,7 +93,7 @@ class FixedSteps:
         if key not in self._compiled:
             try:
                 self._compiled[key] = aside(
-                    lambda: CompiledSteps(self._steps, state, arguments, shared)
+                    lambda: CompiledSteps(self._steps, state, (starts, widths), arguments, shared)
                 )
             except (NativeUnavailable, Untraceable):
                 self._compiled[key] = None
@@ -100,5 +106,6 @@ def aside(function: Callable[[], Result]) -> Result:
     An operation's kernel runs below autograd, and perhaps in the midst of a recording or of a
     transform of ``torch.func``; another thread knows nothing of these.
     """
+    context = contextvars.copy_context()
     with ThreadPoolExecutor(1) as executor:
-        return executor.submit(function).result()
+        return executor.submit(context.run, function).result()

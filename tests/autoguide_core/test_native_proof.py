@@ -1,0 +1,180 @@
+"""The proof of compiled code on the spot: what is wrong is not used, and what is right is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from native_harness import ROW, Function, compiled
+from torch import Tensor
+
+from autoguide_core.engine.native import evidence, passes, start
+from autoguide_core.engine.native.cache import open_cache
+from autoguide_core.engine.native.errors import NativeWrong
+from autoguide_core.engine.native.proof import Outcome, Trial, prove
+from autoguide_core.engine.native.refusals import refusals
+from autoguide_core.engine.stepping.capture import capture
+
+STATE = {"a": torch.linspace(-1.0, 2.0, 6, dtype=torch.float64)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own."""
+    monkeypatch.setenv("PPLC_CACHE_DIR", str(tmp_path))
+    tmp_path.chmod(0o700)
+    return tmp_path
+
+
+@pytest.fixture
+def trials(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bool, Outcome]]:
+    """The proofs that are made: whether there had been one before, and what came out."""
+    made: list[tuple[bool, Outcome]] = []
+
+    def noted(*arguments: object, again: bool) -> Outcome:
+        outcome = prove(*arguments, again=again)  # type: ignore[arg-type]
+        made.append((again, outcome))
+        return outcome
+
+    monkeypatch.setattr(start, "prove", noted)
+    return made
+
+
+def record_in(folder: Path) -> Path:
+    (record,) = (path for path in folder.glob("*.json") if len(path.stem) == 64)
+    return record
+
+
+def step(a: Tensor, row: Tensor) -> tuple[Tensor, Tensor]:
+    return a * 0.5 + row[1], (a * a).sum()
+
+
+def broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the compiler take another constant than that of the step."""
+    written = passes.program_source
+
+    def source(*arguments: object) -> str:
+        text = written(*arguments)  # type: ignore[arg-type]
+        assert "0.5" in text
+        return text.replace("0.5", "0.5000001")
+
+    monkeypatch.setattr(passes, "program_source", source)
+
+
+def test_what_was_proved_is_tried_once_more_at_one_point(
+    folder: Path, trials: list[tuple[bool, Outcome]]
+) -> None:
+    compiled(step, STATE)
+    compiled(step, STATE)
+    assert trials == [(False, Outcome("", True)), (True, Outcome(""))]
+    record = record_in(folder)
+    (told,) = evidence.proved(record)
+    assert told["threads"] == torch.get_num_threads()
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    try:
+        compiled(step, STATE)  # with other threads it may be another thing
+    finally:
+        torch.set_num_threads(before)
+    assert [again for again, _ in trials] == [False, True, False]
+    # Nor does a proof hold for another engine, and a record that says nothing proves nothing.
+    for listed in ([{**told, "engine": "older"}], "nonsense", None):
+        record.write_text(json.dumps({**json.loads(record.read_text()), "proved": listed}))
+        compiled(step, STATE)
+        assert not trials[-1][0]
+
+
+def test_what_is_wrong_is_refused_said_and_not_tried_again(
+    folder: Path, trials: list[tuple[bool, Outcome]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(monkeypatch)
+    with refusals() as told, pytest.raises(NativeWrong) as first:
+        compiled(step, STATE)
+    record = record_in(folder)
+    assert f"`pplc cache show {record.stem[:10]}`" in str(first.value)
+    assert "a: off by 2e-07, of which rounding explains" in str(first.value)
+    assert told == [str(first.value)]
+    assert not evidence.proved(record)
+    written = record.stat().st_mtime_ns
+    with pytest.raises(NativeWrong) as second:
+        compiled(step, STATE)
+    assert str(second.value) == str(first.value)
+    assert len(trials) == 1
+    assert record.stat().st_mtime_ns >= written
+    (entry,) = open_cache().entries()
+    assert entry.proof == "failed"
+
+
+def test_a_proof_changes_nothing(trials: list[tuple[bool, Outcome]]) -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    noise = [torch.ones(6, dtype=torch.float64)]
+    steps = compiled(lambda a, n, row: (a + n * row[0], a.sum()), STATE, noise)
+    assert torch.equal(torch.rand(3), expected)
+    assert torch.equal(steps.state["a"], STATE["a"])
+    assert trials[-1][1].is_complete or trials[-1][0]
+
+
+# --- What rounding explains ---
+
+
+class Other:
+    """Steps by a function that should compute the same as that which was recorded."""
+
+    def __init__(self, function: Function, state: dict[str, Tensor]) -> None:
+        self._function, self._state = function, state
+
+    def run(self, state: object, noise: object, rows: Tensor) -> Tensor:
+        results = []
+        for row in rows:
+            *new, result = self._function(*self._state.values(), row)
+            for old, value in zip(self._state.values(), new, strict=True):
+                old.copy_(value)
+            results.append(result.double())
+        return torch.stack(results)
+
+
+def found(function: Function, other: Function, *state: Tensor) -> str:
+    """What a proof says of one function in the place of another."""
+    named = {f"s{place}": value for place, value in enumerate(state)}
+    graph = capture(lambda *values: tuple(function(*values)), {**named, "row": ROW}, [], "s0")
+    trial = Trial.of(named, [ROW], None)
+    return prove(graph, lambda own: Other(other, dict(own)), trial, ("s0",), again=False).difference
+
+
+WIDE = torch.sin(torch.arange(200_000.0)) + 3.0
+
+
+def backwards(x: Tensor) -> Tensor:
+    """The sum in another order, by simple addition."""
+    return x.flip(0).view(-1, 8).cumsum(0)[-1].sum()
+
+
+def without_last(x: Tensor) -> Tensor:
+    return x[:-1].sum()
+
+
+def twice(x: Tensor) -> Tensor:
+    return torch.cat([x[:1], x[1:2], x[1:-1]]).sum()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_the_order_of_a_sum_is_rounding(dtype: torch.dtype) -> None:
+    x = WIDE.to(dtype)
+    assert not found(lambda v, row: (v * 1.0, v.sum()), lambda v, row: (v * 1.0, backwards(v)), x)
+    # A difference of two large sums, small against both.
+    few = lambda v, row: (v * 1.0, v.sum() - (v + 1e-6).sum())  # noqa: E731
+    assert not found(few, lambda v, row: (v * 1.0, backwards(v) - backwards(v + 1e-6)), x)
+
+
+@pytest.mark.parametrize("wrong", [without_last, twice])
+def test_a_sum_that_leaves_a_term_out_is_wrong(wrong: Callable[[Tensor], Tensor]) -> None:
+    expected = lambda v, row: (v * 1.0, v.sum())  # noqa: E731
+    other = lambda v, row: (v * 1.0, wrong(v))  # noqa: E731
+    assert "the result: off by" in found(expected, other, WIDE.double())
+    few = WIDE[:2000].clone()
+    assert bool(found(expected, other, few)) == (wrong is without_last)  # in single precision

@@ -1,4 +1,4 @@
-"""A fit's own surroundings: its parameter store, its random numbers, its validation flag."""
+"""A fit's own surroundings: its parameter store, its random numbers, its validation."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyro
 import torch
+from torch.distributions import Distribution
 
 StoreState = dict[str, Any]
 
@@ -47,3 +48,29 @@ def own_randomness(seed: int) -> Iterator[None]:
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)
+
+
+def python_generators() -> tuple[Any, ...]:
+    """The states of the global generators of ``random`` and numpy, to be compared."""
+    name, keys, *rest = np.random.get_state()
+    return random.getstate(), (name, np.asarray(keys).tobytes(), *rest)
+
+
+@contextlib.contextmanager
+def unvalidated() -> Iterator[None]:
+    """Let no distribution check its arguments and values while inside.
+
+    Pyro's flag holds for those that are made inside. One that was made before with ``expand``, a
+    ``PyroSample`` of a module say, keeps the flag of its own, and each check reads values.
+    """
+    check = Distribution._validate_sample
+    Distribution._validate_sample = _unchecked
+    try:
+        with pyro.validation_enabled(False):
+            yield
+    finally:
+        Distribution._validate_sample = check
+
+
+def _unchecked(distribution: Distribution, value: torch.Tensor) -> None:
+    """Takes the place of the check of a value."""

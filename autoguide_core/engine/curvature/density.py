@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-import pyro
 import torch
 from pyro import poutine
 from pyro.poutine import Trace
 from pyro.poutine.messenger import Messenger
 from torch.distributions import biject_to
 
+from autoguide_core.engine.isolation import unvalidated
 from autoguide_core.engine.joint import joint_trace, marginalised_sites, plate_depth
 from autoguide_core.engine.precision import double_precision, to_double
 from autoguide_core.engine.structure import Model, is_latent
@@ -57,7 +57,7 @@ class LogDensity:
             double_precision(),
             poutine.block(),
             torch.no_grad(),
-            pyro.validation_enabled(False),
+            unvalidated(),
         ):
             trace = poutine.trace(model).get_trace(*self._args, **self._kwargs)
         marginalised = marginalised_sites(trace)
@@ -149,7 +149,7 @@ class LogDensity:
         return {name: (precision[name], pull[name]) for name in self._noncentrable_sites}
 
     def _run(self, handler: Callable[[Model], Model]) -> tuple[torch.Tensor, Trace]:
-        with double_precision(), poutine.block(), pyro.validation_enabled(False):
+        with double_precision(), poutine.block(), unvalidated():
             trace, log_joint = joint_trace(
                 handler(self._model), self._args, self._kwargs, self._depth
             )

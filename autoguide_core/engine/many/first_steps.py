@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import pyro
 import torch
 from pyro import poutine
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
 from autoguide_core.engine.estimators import Untraceable, make_estimator
+from autoguide_core.engine.isolation import unvalidated
 from autoguide_core.engine.many.feed import Feed
 from autoguide_core.engine.many.graph import ALIVE, Single, record_single
 from autoguide_core.engine.many.member import Member
@@ -78,7 +78,7 @@ def first_step(
     assert member.structure is not None
     if member.structure.enumerated and isinstance(poutine.unwrap(member.guide), Messenger):
         raise Untraceable("a guide that is a messenger cannot enumerate sites")
-    with member.surroundings(), pyro.validation_enabled(False):
+    with member.surroundings(), unvalidated():
         watched = parameters()
         if like is not None:  # a guide that was set up twice may tell of them in another order
             if watched.keys() != like.leaves.keys():

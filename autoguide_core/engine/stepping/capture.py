@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import pyro
 import torch
 from torch import Tensor
-from torch.fx import GraphModule, Node
+from torch.fx import GraphModule
 from torch.fx.graph import CodeGen
 from torch.fx.passes.dialect.common.cse_pass import CSEPass, get_CSE_banned_ops
 
 from autoguide_core.engine.estimators import Untraceable
-from autoguide_core.engine.stepping.constants import fold_constants, index_by_numbers
-from autoguide_core.engine.stepping.numbers_of_data import NumbersOfData
+from autoguide_core.engine.isolation import python_generators, unvalidated
+from autoguide_core.engine.stepping.constants import fold_constants, index_by_numbers, is_in_place
 from autoguide_core.engine.tracing.decompositions import decompositions
-from autoguide_core.engine.tracing.record import Unrecordable, drop_detach, record
+from autoguide_core.engine.tracing.record import Unrecordable, drop_detach, record, record_run
+from autoguide_core.engine.tracing.recorded import Recorded
+from autoguide_core.engine.tracing.values import watched_values
 
 _aten = torch.ops.aten
 Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One run of a function, written down.
+
+    Attributes:
+        graph: The graph as it was recorded.
+        outputs: What the run returned.
+        actions: What was done, to be compared with another run.
+    """
+
+    graph: GraphModule
+    outputs: list[Tensor]
+    actions: Recorded
 
 
 def capture(
@@ -35,28 +53,45 @@ def capture(
         theta: The name of the input of which the leaves are the parts, in their order.
 
     Returns:
-        A graph of the inputs alone, without in-place operations. Tensors that are neither inputs
-        nor computed, the data above all, are attributes: the very objects, never copies.
+        A graph of the inputs alone, without in-place operations but for those that keep what the
+        function writes to tensors of its own. Tensors that are neither inputs nor computed, the
+        data above all, are attributes: the very objects, never copies.
 
     Raises:
         Untraceable: If the function needs a value of a tensor in Python.
     """
-    values = list(inputs.values())
-    try:
-        with warnings.catch_warnings(), pyro.validation_enabled(False):
-            warnings.simplefilter("ignore")
-            with torch.enable_grad():
-                recorded = record(_reading(function, [*values, *leaves]), *values)
-            _read_from(recorded, leaves, list(inputs).index(theta))
-            drop_detach(recorded)
-            with torch.no_grad():
-                graph = _pure(recorded, values)
-                fold_constants(graph, values)
-                index_by_numbers(graph)
-    except Untraceable:
-        raise
-    except Exception as error:  # whatever it is, Python can make the steps
-        raise Untraceable(_reason(error)) from error
+    recording = record_function(function, list(inputs.values()), leaves)
+    return pure_graph(recording, inputs, leaves, theta)
+
+
+def record_function(
+    function: Function, values: Sequence[Tensor], leaves: Sequence[Tensor]
+) -> Recording:
+    """Run a function once and write down what it does; arguments as those of `capture`.
+
+    Raises:
+        Untraceable: If a graph cannot hold it.
+    """
+    with _untraceable(), unvalidated(), torch.enable_grad():
+        before = python_generators()
+        recorded, outputs = record_run(_reading(function, [*values, *leaves]), *values)
+        if python_generators() != before:
+            raise Unrecordable("the model draws random numbers of Python's or numpy's")
+    return Recording(recorded, outputs, Recorded(recorded))
+
+
+def pure_graph(
+    recording: Recording, inputs: Mapping[str, Tensor], leaves: Sequence[Tensor], theta: str
+) -> GraphModule:
+    """The graph that `capture` gives, of a recording with the same arguments."""
+    values, recorded = list(inputs.values()), recording.graph
+    with _untraceable():
+        _read_from(recorded, leaves, list(inputs).index(theta))
+        drop_detach(recorded)
+        with torch.no_grad():
+            graph = _pure(recorded, values)
+            fold_constants(graph, values)
+            index_by_numbers(graph)
     graph = CSEPass(banned_ops=get_CSE_banned_ops())(graph).graph_module
     for node, name in zip(graph.graph.find_nodes(op="placeholder"), inputs, strict=True):
         node.name = node.target = name
@@ -64,6 +99,19 @@ def capture(
     graph.graph.lint()
     graph.recompile()
     return graph
+
+
+@contextlib.contextmanager
+def _untraceable() -> Iterator[None]:
+    """Turn whatever goes wrong inside into Untraceable, since Python can make the steps."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except Untraceable:
+        raise
+    except Exception as error:
+        raise Untraceable(_reason(error)) from error
 
 
 def _pure(recorded: GraphModule, values: Sequence[Tensor]) -> GraphModule:
@@ -76,7 +124,7 @@ def _pure(recorded: GraphModule, values: Sequence[Tensor]) -> GraphModule:
     inputs = [*values, *constants]
     pure = torch.func.functionalize(recorded, remove="mutations")
     graph = record(pure, *inputs, decompositions=decompositions())
-    if any(_is_in_place(node) for node in graph.graph.nodes):
+    if any(is_in_place(node) for node in graph.graph.nodes):
         # The rules for some operations are in place again.
         pure = torch.func.functionalize(graph, remove="mutations")
         graph = record(pure, *inputs, decompositions=decompositions())
@@ -107,16 +155,11 @@ def _lift_constants(graph: GraphModule) -> list[Tensor]:
     return list(constants.values())
 
 
-def _is_in_place(node: Node) -> bool:
-    schema = getattr(node.target, "_schema", None)
-    return schema is not None and schema.is_mutable
-
-
 def _reading(function: Function, variable: Sequence[Tensor]) -> Function:
     """The function, with leave to read numbers that do not depend on ``variable``."""
 
     def run(*inputs: Tensor) -> Any:
-        with NumbersOfData(variable):
+        with watched_values(variable):
             return function(*inputs)
 
     return run

@@ -41,13 +41,19 @@ def fold_constants(graph: GraphModule, example: Sequence[Tensor]) -> None:
     16 MiB: a large matrix of data is not to be there twice, once as given and once cast.
 
     Args:
-        graph: A graph without in-place operations.
+        graph: A graph without in-place operations, but for those at its end that keep what a model
+            writes to tensors of its own.
         example: Inputs of it.
     """
     values = _Recorder(graph).record(example)
+    written = {node.args[0].target for node in graph.graph.nodes if is_in_place(node)}
     constant: set[Node] = set()
     for node in graph.graph.nodes:
-        if node.op == "get_attr" or (node.op == "call_function" and _is_constant(node, constant)):
+        if node.op == "get_attr":
+            is_constant = node.target not in written
+        else:
+            is_constant = node.op == "call_function" and _is_constant(node, constant)
+        if is_constant:
             constant.add(node)
     given = {
         values[node].untyped_storage().data_ptr()
@@ -65,6 +71,12 @@ def fold_constants(graph: GraphModule, example: Sequence[Tensor]) -> None:
             _put_attribute(graph, node, value)
     graph.graph.eliminate_dead_code()
     graph.recompile()
+
+
+def is_in_place(node: Node) -> bool:
+    """Whether a node writes to one of its arguments."""
+    schema = getattr(node.target, "_schema", None)
+    return schema is not None and schema.is_mutable
 
 
 def index_by_numbers(graph: GraphModule) -> None:

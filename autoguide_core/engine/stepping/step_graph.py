@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import pyro
 import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
 from autoguide_core.engine.estimators import Untraceable
-from autoguide_core.engine.stepping.capture import capture
+from autoguide_core.engine.stepping.capture import pure_graph, record_function
 from autoguide_core.engine.stepping.draws import Draw
 from autoguide_core.engine.stepping.noise import NoiseSource
 from autoguide_core.engine.stepping.step import CARRY, State, Step
@@ -21,6 +20,7 @@ _AGREEMENT = {torch.float64: 1e-7, torch.float32: 2e-3}
 """How near a graph comes to its Python, relative to the greatest entry of a tensor."""
 
 _SHIFT = 0.03
+_CHANGES = "the model branches on values or changes from run to run"
 
 
 @dataclass(frozen=True)
@@ -98,22 +98,25 @@ def _traced(
         **further,
     }
     seed_generators(step.draws, first)
-    graph = capture(function, inputs, step.leaves, "theta")
+    recording = record_function(function, list(inputs.values()), step.leaves)
     theta = state["theta"]
     before = theta.clone()
     try:
         theta.add_(_SHIFT * torch.sin(torch.arange(1.0, len(theta) + 1.0).to(theta)))
         values = [*(state[name] for name in names), *second, *further.values()]
         seed_generators(step.draws, second)
-        with pyro.validation_enabled(False):
-            expected = [value.detach() for value in function(*values)]
+        again = record_function(function, values, step.leaves)
+        # What Python did is compared first, since a small change may hide in the rounding.
+        if again.actions != recording.actions:
+            raise Untraceable(_CHANGES)
+        graph = pure_graph(recording, inputs, step.leaves, "theta")
         seed_generators(step.draws, second)
         with torch.no_grad():
             found = graph(*values)
     finally:
         theta.copy_(before)
-    if not all(_agree(*pair) for pair in zip(expected, found, strict=True)):
-        raise Untraceable("the model branches on values or changes from run to run")
+    if not all(_agree(*pair) for pair in zip(again.outputs, found, strict=True)):
+        raise Untraceable(_CHANGES)
     return StepGraph(graph, names, step.draws)
 
 

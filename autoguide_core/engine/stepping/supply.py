@@ -20,6 +20,7 @@ from torch import Generator, Tensor
 from torch.utils._python_dispatch import _disable_current_modes
 
 from autoguide_core.engine.estimators import Untraceable
+from autoguide_core.engine.isolation import python_generators
 from autoguide_core.engine.stepping.draws import SEED, Draw
 from autoguide_core.engine.stepping.random_operations import from_plain_noise
 from autoguide_core.engine.tracing.modes import OperationMode
@@ -30,17 +31,19 @@ def discover(run: Callable[[], object], seed: int = 0) -> tuple[Draw, ...]:
 
     Operations whose distribution hangs on a parameter in a way that no plain noise can stand in
     for (Gamma, Dirichlet, Poisson, binomial draws) stay as they are and use torch's own
-    generator. Then the last draw is ``SEED``: a number that the generator is seeded with before
-    the step, so that they, too, depend on the seed and the step only.
+    generator, and so does what draws from the generators of ``random`` and numpy. Then the last
+    draw is ``SEED``: a number that all of them are seeded with before the step, so that these
+    draws, too, depend on the seed and the step only.
 
     Args:
         run: Runs guide and model once.
         seed: Seed of the numbers that this one run gets.
     """
-    source = _Discovery(seed)
+    source, before = _Discovery(seed), python_generators()
     with _Minibatches(source), _RandomOperations(source):
         run()
-    return (*source.draws, SEED) if source.has_others else tuple(source.draws)
+    has_others = source.has_others or python_generators() != before
+    return (*source.draws, SEED) if has_others else tuple(source.draws)
 
 
 @contextlib.contextmanager

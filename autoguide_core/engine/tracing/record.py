@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.graph import _PyTreeCodeGen, _PyTreeInfo
 from torch.utils import _pytree
@@ -23,7 +23,7 @@ Decompositions = Mapping[Any, Function]
 
 
 class Unrecordable(RuntimeError):  # noqa: N818 - a state of affairs, not a mistake
-    """The function needs a value in Python that has been computed from its inputs."""
+    """The function does something that no graph can hold: its message ends a sentence."""
 
 
 def record(
@@ -43,6 +43,13 @@ def record(
     Raises:
         Unrecordable: If the function reads a computed number.
     """
+    return record_run(function, *example, decompositions=decompositions)[0]
+
+
+def record_run(
+    function: Function, *example: Any, decompositions: Decompositions | None = None
+) -> tuple[GraphModule, list[Any]]:
+    """Like `record`; gives also what this one run has returned, as a flat list."""
     leaves, structure = _pytree.tree_flatten(example)
     recorder = _Recorder(decompositions or {})
     inputs = [recorder.argument(leaf) for leaf in leaves]
@@ -52,7 +59,7 @@ def record(
     graph = recorder.finished(outputs)
     names = [f"arg{place}" for place in range(len(example))]
     graph.set_codegen(_PyTreeCodeGen(_PyTreeInfo(names, structure, result_structure)))
-    return GraphModule(recorder.attributes, graph)
+    return GraphModule(recorder.attributes, graph), outputs
 
 
 def drop_detach(graph: GraphModule) -> None:
@@ -104,9 +111,13 @@ class _Recorder(OperationMode):
                 return result
         if torch.Tag.data_dependent_output in func.tags and self._is_computed(args, keywords):
             raise Unrecordable("the model branches on values")
-        inputs = _pytree.tree_map_only(Tensor, self._node_of, (args, keywords))
+        if any(isinstance(leaf, Generator) for leaf in _pytree.tree_leaves((args, keywords))):
+            raise Unrecordable("the model draws from a generator of its own")
+        arguments, named = _pytree.tree_map_only(Tensor, self._node_of, (args, keywords))
         result = func(*args, **keywords)
-        node = self._graph.call_function(func, *inputs)
+        if _has_usual_dtype(func, arguments, named):  # which may be another when the graph runs
+            named["dtype"] = result.dtype
+        node = self._graph.call_function(func, arguments, named)
         if isinstance(result, Tensor):
             self._note(result, node)
         elif isinstance(result, (list, tuple)):
@@ -131,3 +142,12 @@ class _Recorder(OperationMode):
     def _note(self, tensor: Tensor, node: Node) -> None:
         self._nodes[id(tensor)] = node
         self._kept.append(tensor)
+
+
+def _has_usual_dtype(func: Any, args: Any, kwargs: Mapping[str, Any]) -> bool:
+    """Whether a new tensor is made, of the default dtype."""
+    return (
+        any(argument.name == "dtype" and argument.kwarg_only for argument in func._schema.arguments)
+        and kwargs.get("dtype") is None
+        and not any(isinstance(leaf, Node) for leaf in _pytree.tree_leaves((args, kwargs)))
+    )

@@ -14,7 +14,9 @@ from torch.fx import GraphModule
 from torch.utils import _pytree
 
 from autoguide_core.engine.tracing.decompositions import log_sigmoid_backward
-from autoguide_core.engine.tracing.record import drop_detach, record
+from autoguide_core.engine.tracing.record import Unrecordable, drop_detach, record, record_run
+from autoguide_core.engine.tracing.recorded import Recorded
+from autoguide_core.engine.tracing.values import watched_values
 
 Function = Callable[[Any], Any]
 
@@ -43,19 +45,32 @@ def trace_function(function: Function, example: Any, check: Any) -> Function:
         The graph, without in-place operations and with its constants folded.
 
     Raises:
-        ValueError: If the graph and the function disagree: the model branches on values, or draws
-            random numbers of its own.
+        Unrecordable: If the function reads values, or does something else at each run.
+        ValueError: If the graph and the function disagree.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        recorded = record(function, example, decompositions=_DECOMPOSED)
+        recorded, _ = record_run(_watched(function), example, decompositions=_DECOMPOSED)
+        again, expected = record_run(_watched(function), check, decompositions=_DECOMPOSED)
+        if Recorded(recorded) != Recorded(again):
+            raise Unrecordable("the model branches on values or changes from run to run")
         drop_detach(recorded)
         graph = retrace(torch.func.functionalize(recorded, remove="mutations"), example)
-    expected, found = (_pytree.tree_leaves(f(check)) for f in (function, graph))
-    for one, other in zip(expected, found, strict=True):
+    for one, other in zip(expected, _pytree.tree_leaves(graph(check)), strict=True):
         if not torch.allclose(one, other, rtol=_AGREEMENT, atol=_AGREEMENT, equal_nan=True):
-            raise ValueError("the model branches on values or draws random numbers")
+            raise ValueError("the graph and the model disagree")
     return graph
+
+
+def _watched(function: Function) -> Function:
+    """The function, which may read numbers that do not depend on its argument."""
+
+    def run(argument: Any) -> Any:
+        given = [leaf for leaf in _pytree.tree_leaves(argument) if isinstance(leaf, torch.Tensor)]
+        with watched_values(given):
+            return function(argument)
+
+    return run
 
 
 def retrace(function: Function, example: Any) -> Function:

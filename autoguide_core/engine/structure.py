@@ -71,7 +71,7 @@ def inspect(
         FitError: If the guide refuses the model, leaves a latent uncovered, or samples what the
             model does not have.
     """
-    with poutine.block(), torch.no_grad():
+    with poutine.block():  # with gradients, which a model may take of its own
         try:
             guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)
         except (ValueError, NotImplementedError) as error:
@@ -100,7 +100,7 @@ def inspect(
     model_sites = prune_subsample_sites(model_trace).nodes
     latents = tuple(n for n, s in model_sites.items() if is_latent(s) and not is_enumerated(s))
     guide_sites = {n: s for n, s in guide_trace.nodes.items() if is_latent(s)}
-    _check_coverage(latents, model_sites, guide_sites)
+    check_coverage(latents, model_sites, guide_sites)
     return Structure(
         max_plate_nesting=max(depths, default=0),
         latents=latents,
@@ -139,9 +139,10 @@ def _failing_site(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     return None
 
 
-def _check_coverage(
+def check_coverage(
     latents: tuple[str, ...], model_sites: Mapping[str, Any], guide_sites: Mapping[str, Any]
 ) -> None:
+    """Raise FitError where the latents of a run of the model are not those that the guide draws."""
     for name in latents:
         if name not in guide_sites:
             raise FitError(f"the guide has no site for the latent variable {name!r}", site=name)

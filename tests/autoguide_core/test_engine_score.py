@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pyro
@@ -18,6 +19,7 @@ from estimator_pairs import (
     assert_traceable,
     estimated,
     estimator_of,
+    leaves,
     pyros,
     seeded,
     switches,
@@ -28,8 +30,9 @@ from torch import Tensor
 
 from autoguide_core import FitError
 from autoguide_core.engine.estimators import Estimator
-from autoguide_core.engine.estimators.downstream import trace_downstream
+from autoguide_core.engine.estimators.downstream import Dependences
 from autoguide_core.engine.estimators.particles import Particles
+from autoguide_core.engine.estimators.score import ScoreFunction
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +52,21 @@ class Given(Messenger):
     def _pyro_sample(self, msg: Any) -> None:
         if msg["name"] in self.values and not msg["done"]:
             msg["value"], msg["done"] = self.values[msg["name"]], True
+
+
+class InTurn(Messenger):
+    """Like `Given`, with a value for each run of the guide."""
+
+    def __init__(self, **values: Tensor) -> None:
+        super().__init__()
+        self.values, self.run = values, -1
+
+    def _pyro_sample(self, msg: Any) -> None:
+        if msg["done"] or msg["is_observed"]:
+            return
+        self.run += msg["name"] == "a" and not isinstance(msg["value"], Tensor)
+        if msg["value"] is None:
+            msg["value"], msg["done"] = self.values[msg["name"]][self.run], True
 
 
 def seeded_start(estimator: Estimator) -> dict[str, Tensor]:
@@ -149,9 +167,82 @@ def test_a_draw_that_leaves_its_tensor_is_still_accounted_for(way: str) -> None:
         pyro.sample("a", dist.Bernoulli(pyro.param("p", lambda: torch.tensor(0.6))))
 
     particles = Particles(model, guide, (), {}, depth=0)
-    found = trace_downstream(particles, ["a"])["a"]
+    found = Dependences(particles, ["a"]).of("a", next(particles.pairs()))
     assert found.model == (["a"] if way == "neither" else ["a", "y"])
     assert found.guide == ["a"]
+
+
+def in_a_branch() -> None:
+    """The second coin is thrown where the first one says so."""
+    if pyro.sample("a", dist.Bernoulli(0.5)) > 0:
+        pyro.factor("f", 2.0 * pyro.sample("b", dist.Bernoulli(0.5)))
+
+
+def in_a_branch_guide() -> None:
+    logits = pyro.param("logits", lambda: torch.tensor([-0.3, 0.6]))
+    if pyro.sample("a", dist.Bernoulli(logits=logits[0])) > 0:
+        pyro.sample("b", dist.Bernoulli(logits=logits[1]))
+
+
+@pytest.mark.parametrize("first", [0.0, 1.0])
+@pytest.mark.parametrize("particles", [1, 2])
+def test_sites_that_a_later_run_meets_reach_the_gradient(particles: int, first: float) -> None:
+    runs = Particles(in_a_branch, in_a_branch_guide, (), {}, depth=0)
+    with Given(a=torch.tensor(first), b=torch.tensor(0.0)):
+        dependences = Dependences(runs, ["a", "b"] if first else ["a"])
+        estimator = ScoreFunction(replace(runs, count=particles), dependences)
+        carry = estimator.start()
+    p, q = pyro.param("logits").sigmoid()
+    bound = torch.log(torch.tensor(0.5)) + dist.Bernoulli(p).entropy()
+    inner = 2.0 * q + torch.log(torch.tensor(0.5)) + dist.Bernoulli(q).entropy()
+    exact = bound + p * inner
+    (gradient,) = torch.autograd.grad(exact, leaves())
+
+    mean = [torch.zeros(()), torch.zeros(2)]
+    for coins in itertools.product([0.0, 1.0], repeat=2 * particles):
+        a, b = torch.tensor(coins).reshape(2, particles)
+        with InTurn(a=a, b=b):
+            found = estimated(estimator, carry)
+        weight = torch.where(a > 0, p, 1 - p) * torch.where(b > 0, q, 1 - q)
+        mean = [m + weight.prod() * f for m, f in zip(mean, found, strict=False)]
+    assert_close(tuple(mean), (exact, gradient))
+
+
+def test_draws_without_a_gradient_that_a_later_run_meets_have_a_score() -> None:
+    def model() -> None:
+        if pyro.sample("z", dist.Normal(0.0, 1.0)) > 0:
+            pyro.factor("f", 2.0 * pyro.sample("b", dist.Bernoulli(0.5)))
+
+    def guide() -> None:
+        logits = pyro.param("logits", lambda: torch.tensor([0.1, 0.6]))
+        if pyro.sample("z", dist.Normal(logits[0], 1.0)) > 0:
+            pyro.sample("b", dist.Bernoulli(logits=logits[1]))
+
+    with Given(z=torch.tensor(-1.0)):
+        estimator, _ = estimator_of(model, guide)
+        carry = estimator.start()
+    q = pyro.param("logits")[1].sigmoid()
+    inner = 2.0 * q + dist.Bernoulli(q).entropy()
+    (gradient,) = torch.autograd.grad(inner, leaves())
+    mean = torch.zeros(())
+    for b in (0.0, 1.0):
+        with Given(z=torch.tensor(1.0), b=torch.tensor(b)):
+            found = estimated(estimator, carry)
+        mean = mean + (q if b else 1 - q) * found[1][1]
+    assert_close((mean,), (gradient[1],))
+
+
+def test_a_later_run_that_the_guide_does_not_cover_is_refused() -> None:
+    def guide() -> None:
+        pyro.sample("a", dist.Bernoulli(logits=pyro.param("l", lambda: torch.tensor(0.1))))
+
+    with Given(a=torch.tensor(0.0)):
+        estimator, _ = estimator_of(in_a_branch, guide)
+    with (
+        Given(a=torch.tensor(1.0)),
+        pytest.raises(FitError, match="no site for the latent variable 'b'"),
+    ):
+        estimator({})
 
 
 @pytest.mark.parametrize("particles", [1, 3])

@@ -84,7 +84,7 @@ class Baseline:
             average: The running average so far, shape (...).
         """
         value = torch.zeros_like(cost)
-        if self.leave_one_out:
+        if self.leave_one_out and len(cost) > 1:  # one is left where others have not met the site
             value = (cost.sum(0, keepdim=True) - cost) / (len(cost) - 1)
         if average is not None:
             value = value + average

@@ -10,18 +10,18 @@ from functools import partial
 from typing import Any
 
 import pyro
-import torch
 from pyro import poutine
 from pyro.poutine.messenger import Messenger
 
 from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.estimators.divergence import ClosedForm, entangled
-from autoguide_core.engine.estimators.downstream import trace_downstream, without_gradient
+from autoguide_core.engine.estimators.downstream import Dependences, without_gradient
 from autoguide_core.engine.estimators.enumeration import enumerated_bound
 from autoguide_core.engine.estimators.estimate import Estimator, Untraceable
 from autoguide_core.engine.estimators.particles import Pair, Particles
 from autoguide_core.engine.estimators.pathwise import Pathwise
 from autoguide_core.engine.estimators.score import ScoreFunction
+from autoguide_core.engine.estimators.vectorised import vectorises
 from autoguide_core.engine.structure import Model, Structure, is_enumerated, reason_of
 
 _Make = Callable[[Particles], Estimator]
@@ -65,7 +65,9 @@ def make_estimator(
     if particles > 1:
         together = replace(draws, together=True)
         try:
-            if _well_shaped(together):
+            with _quiet():
+                is_sound = together.well_shaped() and vectorises(together)
+            if is_sound:
                 return _tried(make(together)), notes
         except Exception:  # a model may fail in as many ways as it has operations
             pass
@@ -78,20 +80,19 @@ def make_estimator(
 
 def _kind(draws: Particles, structure: Structure, *, analytic_kl: bool) -> tuple[_Make, list[str]]:
     """The kind of estimator, and notes for the user."""
-    with torch.no_grad():
-        pair = next(draws.pairs())
+    pair = next(draws.pairs())
     without_draw = without_gradient(pair)
     if structure.enumerated:
         _check_enumeration(draws.guide, pair)
         make: _Make = partial(Pathwise, bound=enumerated_bound)
         obstacle = f"site {structure.enumerated[0]!r} is enumerated"
     elif without_draw:
-        make = partial(ScoreFunction, downstream=trace_downstream(draws, without_draw))
+        make = partial(ScoreFunction, dependences=Dependences(draws, without_draw))
         obstacle = f"the draws of site {without_draw[0]!r} have no pathwise gradient"
     elif analytic_kl:
         return partial(Pathwise, bound=ClosedForm(sampled=entangled(draws))), []
-    else:
-        return Pathwise, []
+    else:  # later runs may meet draws that this one has not
+        return partial(ScoreFunction, dependences=Dependences(draws)), []
     return make, [f"analytic_kl has no effect: {obstacle}"] if analytic_kl else []
 
 
@@ -109,12 +110,6 @@ def _check_enumeration(guide: Model, pair: Pair) -> None:
                 raise Untraceable(f"site {name!r} is drawn several times in the model")
 
 
-def _well_shaped(particles: Particles) -> bool:
-    """Whether all log densities of a run with validation on have the shapes of their plates."""
-    with _quiet():
-        return particles.well_shaped()
-
-
 def _tried(estimator: Estimator) -> Estimator:
     """The estimator, after one estimate with validation on."""
     with _quiet():
@@ -124,7 +119,7 @@ def _tried(estimator: Estimator) -> Estimator:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Validation, but no warnings and no gradients."""
-    with torch.no_grad(), pyro.validation_enabled(), warnings.catch_warnings():
+    """Validation, but no warnings."""
+    with pyro.validation_enabled(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -17,7 +17,8 @@ from pyro.ops.provenance import get_provenance
 from torch import Tensor
 from torch.distributions import kl_divergence
 
-from autoguide_core.engine.estimators.downstream import Marking
+from autoguide_core.engine.errors import FitError
+from autoguide_core.engine.estimators.downstream import Marking, without_gradient
 from autoguide_core.engine.estimators.particles import Pair, Particles
 from autoguide_core.guides.emission import Point
 
@@ -37,7 +38,17 @@ class ClosedForm:
         self._sampled = sampled
 
     def __call__(self, pair: Pair) -> Tensor:
-        """The bound in nats; a scalar."""
+        """The bound in nats; a scalar.
+
+        Raises:
+            FitError: If a draw has no pathwise gradient; the first run had none of the kind.
+        """
+        for name in without_gradient(pair):
+            raise FitError(
+                f"the draws of site {name!r}, which the first run did not meet, have no pathwise "
+                "gradient; leave out analytic_kl",
+                site=name,
+            )
         guide_sites = dict(pair.guide_sites())
         total: Tensor | float = 0.0
         for name, site in pair.model_sites():
@@ -61,17 +72,16 @@ def entangled(particles: Particles) -> frozenset[str]:
 
     There the mean over the latent's own draws alone is not the divergence from its prior.
     """
-    with torch.no_grad():
-        names = [name for name, _ in next(particles.pairs()).guide_sites()]
-        with Marking(names):
-            pair = next(particles.pairs())
-        above = {name: get_provenance(site["log_prob_sum"]) for name, site in pair.guide_sites()}
-        return frozenset(
-            name
-            for name, site in pair.model_sites()
-            if name in above
-            and any(name in above[p] for p in get_provenance(site["log_prob_sum"]) - {name})
-        )
+    names = [name for name, _ in next(particles.pairs()).guide_sites()]
+    with Marking(names):
+        pair = next(particles.pairs())
+    above = {name: get_provenance(site["log_prob_sum"]) for name, site in pair.guide_sites()}
+    return frozenset(
+        name
+        for name, site in pair.model_sites()
+        if name in above
+        and any(name in above[p] for p in get_provenance(site["log_prob_sum"]) - {name})
+    )
 
 
 def _divergence(guide: Any, prior: Any) -> Tensor | None:

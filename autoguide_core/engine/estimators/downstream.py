@@ -11,7 +11,6 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyro
 import torch
 from pyro.distributions.util import is_identically_zero
 from pyro.infer.util import MultiFrameTensor
@@ -19,8 +18,20 @@ from pyro.ops.provenance import get_provenance, track_provenance
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
 
 from autoguide_core.engine.estimators.particles import Pair, Particles, Site
+from autoguide_core.engine.isolation import unvalidated
+from autoguide_core.engine.structure import is_latent
+from autoguide_core.engine.tracing.values import leaving
+
+_SHAPING = frozenset(
+    {
+        *("nonzero", "argwhere", "masked_select", "repeat_interleave", "bincount"),
+        *("unique", "_unique2", "unique_consecutive", "unique_dim"),
+    }
+)
+"""Functions whose results have shapes that depend on values."""
 
 
 @dataclass
@@ -52,14 +63,18 @@ class Downstream:
 
 
 class Marking(Messenger):
-    """Marks the draws of some sites with their names, for `get_provenance`."""
+    """Marks the draws of some sites with their names, for `get_provenance`.
 
-    def __init__(self, names: Collection[str]) -> None:
+    Args:
+        names: The sites; None for all that are drawn.
+    """
+
+    def __init__(self, names: Collection[str] | None) -> None:
         super().__init__()
         self._names = names
 
     def _pyro_post_sample(self, msg: Any) -> None:
-        if msg["name"] in self._names:
+        if is_latent(msg) if self._names is None else msg["name"] in self._names:
             msg["value"] = track_provenance(msg["value"], frozenset({msg["name"]}))
 
 
@@ -72,47 +87,79 @@ def without_gradient(pair: Pair) -> list[str]:
     ]
 
 
-def trace_downstream(particles: Particles, names: Collection[str]) -> dict[str, Downstream]:
-    """What depends on the draws of some sites of the guide, found by one run.
+class Dependences:
+    """Which sites depend on a draw, in any run of the pair.
+
+    They are traced in one run. Where Python decides by a draw what is done, another run may do
+    something else: it may meet other sites, or read another draw. Then all sites of a run count as
+    dependent on each of its draws, which is right, if with more variance.
 
     Args:
         particles: Guide and model.
-        names: The guide's sites.
+        names: The guide's sites without a pathwise gradient; none if they are not known.
     """
-    found = {name: Downstream() for name in names}
-    unchecked = pyro.validation_enabled(False)  # checks read values, without an influence
-    with unchecked, Marking(names), _Losses() as losses, torch.no_grad():
-        pair = next(particles.pairs())
-        for name, site in pair.model_sites():
-            for source in get_provenance(site["log_prob_sum"]) | losses.names:
-                found[source].model.append(name)
-        for name, site in pair.guide_sites():
-            for source in get_provenance(site["log_prob_sum"]) | losses.names:
-                found[source].guide.append(name)
-    return found
+
+    def __init__(self, particles: Particles, names: Collection[str] = ()) -> None:
+        self._found: dict[str, Downstream] = {name: Downstream() for name in names}
+        self._sites: Downstream | None = None
+        if names:
+            self._trace(particles)
+
+    def of(self, name: str, pair: Pair) -> Downstream:
+        """The sites of a run that depend on one of its draws."""
+        sites = _sites(pair)
+        return self._found.get(name, sites) if sites == self._sites else sites
+
+    def _trace(self, particles: Particles) -> None:
+        # Checks read values, without an influence.
+        with unvalidated(), _Losses() as losses:
+            with Marking(None):
+                pair = next(particles.pairs())
+            for kind, sites in (("model", pair.model_sites()), ("guide", pair.guide_sites())):
+                for name, site in sites:
+                    for source in get_provenance(site["log_prob_sum"]) | losses.written:
+                        if source in self._found:
+                            getattr(self._found[source], kind).append(name)
+        if not losses.are_read:
+            self._sites = _sites(pair)
+
+
+def _sites(pair: Pair) -> Downstream:
+    """All sites of a run."""
+    return Downstream(
+        [name for name, _ in pair.model_sites()], [name for name, _ in pair.guide_sites()]
+    )
 
 
 class _Losses(TorchFunctionMode):
-    """Notes the marks that get lost: by writing into a tensor, or reading a value in Python.
+    """Notes the marks that get lost.
 
-    Everything may depend on such a draw.
+    Attributes:
+        written: Those that were written into a tensor. Everything may depend on such a draw.
+        are_read: Whether values with a mark were read in Python, or gave a tensor its shape.
     """
-
-    _READING = frozenset(
-        {"__bool__", "__float__", "__int__", "__index__", "item", "tolist", "numpy", "__array__"}
-    )
 
     def __init__(self) -> None:
         super().__init__()
-        self.names: frozenset[str] = frozenset()
+        self.written: frozenset[str] = frozenset()
+        self.are_read = False
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        name = getattr(func, "__name__", "")
-        if name in self._READING or (kwargs and "out" in kwargs):
-            self.names |= get_provenance((args, kwargs))
+        name, keywords = getattr(func, "__name__", ""), kwargs or {}
+        if get_provenance((leaving(name, args, keywords), _shaping(name, args))):
+            self.are_read = True
+        elif "out" in keywords:
+            self.written |= get_provenance((args, keywords))
         elif name == "__setitem__" or (name.endswith("_") and not name.endswith("__")):
             target, *written = args
-            self.names |= get_provenance((written, kwargs)) - get_provenance(target)
-        return func(*args, **(kwargs or {}))
+            self.written |= get_provenance((written, keywords)) - get_provenance(target)
+        return func(*args, **keywords)
+
+
+def _shaping(name: str, args: tuple[Any, ...]) -> Any:
+    """What gives the result of a function its shape by its values."""
+    if name == "__getitem__":
+        return [t for t in pytree.tree_leaves(args[1]) if getattr(t, "dtype", None) is torch.bool]
+    return args if name in _SHAPING else ()

@@ -12,7 +12,7 @@ from pyro.poutine import Trace
 from pyro.poutine.enum_messenger import EnumMessenger
 from pyro.poutine.util import prune_subsample_sites
 
-from autoguide_core.engine.structure import Model
+from autoguide_core.engine.structure import Model, check_coverage, is_enumerated, is_latent
 
 PARTICLE_PLATE = "num_particles_vectorized"
 Site: TypeAlias = dict[str, Any]
@@ -29,6 +29,16 @@ class Pair:
 
     guide: Trace
     model: Trace
+
+    def check_coverage(self) -> None:
+        """See that the guide draws what this run of the model needs; another may meet other sites.
+
+        Raises:
+            FitError: If it does not.
+        """
+        needed = [n for n, s in self.model.nodes.items() if is_latent(s) and not is_enumerated(s)]
+        drawn = {name: site for name, site in self.guide.nodes.items() if is_latent(site)}
+        check_coverage(tuple(needed), self.model.nodes, drawn)
 
     def pack(self) -> None:
         """Give the dims of all log densities letters; those of a plate are the same in both."""
@@ -91,6 +101,7 @@ class Particles:
             replayed = poutine.replay(model, trace=guide_trace)
             model_trace = poutine.trace(replayed).get_trace(*self.args, **self.kwargs)
             pair = Pair(prune_subsample_sites(guide_trace), prune_subsample_sites(model_trace))
+            pair.check_coverage()
             pair.guide.compute_score_parts()
             pair.model.compute_log_prob()
             yield pair

@@ -30,9 +30,7 @@ class Pathwise:
         bound: The bound that one pair of runs gives, a scalar.
     """
 
-    def __init__(
-        self, particles: Particles, bound: Callable[[Pair], Tensor] = sampled_bound
-    ) -> None:
+    def __init__(self, particles: Particles, bound: Callable[[Pair], Tensor]) -> None:
         self._particles = particles
         self._bound = bound
 

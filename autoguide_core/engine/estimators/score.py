@@ -19,15 +19,15 @@ from pyro.distributions.util import is_identically_zero
 from torch import Tensor
 
 from autoguide_core.engine.estimators.baselines import Baseline
-from autoguide_core.engine.estimators.downstream import Downstream
+from autoguide_core.engine.estimators.downstream import Dependences, without_gradient
 from autoguide_core.engine.estimators.estimate import Carry, Estimate
-from autoguide_core.engine.estimators.particles import Pair, Particles
+from autoguide_core.engine.estimators.particles import Pair, Particles, Site
 from autoguide_core.engine.estimators.pathwise import sampled_bound
 
 
 @dataclass(frozen=True)
 class _Draws:
-    """The draws of one site in all particles.
+    """The draws of one site in those particles that have met it, with one shape.
 
     Attributes:
         score: Log probabilities, differentiable; shape (P, ...).
@@ -45,16 +45,17 @@ class _Draws:
 class ScoreFunction:
     """Pathwise gradients where there are any, and score functions for the other draws.
 
-    The carry holds the running average of the cost of each draw that has one, by site.
+    The carry holds the running average of the cost of each draw that has one, by site: of those
+    that the first run meets.
 
     Args:
         particles: Guide and model.
-        downstream: By site without a pathwise gradient, what depends on its draw.
+        dependences: What depends on the draws without a pathwise gradient.
     """
 
-    def __init__(self, particles: Particles, downstream: Mapping[str, Downstream]) -> None:
+    def __init__(self, particles: Particles, dependences: Dependences) -> None:
         self._particles = particles
-        self._downstream = downstream
+        self._dependences = dependences
 
     def start(self) -> Carry:
         """The costs of one run, so that the first steps have a baseline of the right size.
@@ -65,18 +66,20 @@ class ScoreFunction:
 
     @cached_property
     def _first_costs(self) -> Carry:
-        with torch.no_grad():
-            draws = self._draws(list(self._particles.pairs()))
-        return {n: d.cost.mean(0) for n, d in draws.items() if d.baseline.beta is not None}
+        draws = self._draws(list(self._particles.pairs()))
+        return {n: d.cost.mean(0) for n, d in draws if d.baseline.beta is not None}
 
     def __call__(self, carry: Mapping[str, Tensor]) -> Estimate:
         """Estimate the bound; see `Estimator`."""
         pairs = list(self._particles.pairs())
         elbo = torch.as_tensor(sum(sampled_bound(pair) for pair in pairs))
-        surrogate = torch.as_tensor(sum(_smooth_part(pair) for pair in pairs))
-        carried: Carry = {}
-        for name, draws in self._draws(pairs).items():
-            average = carry[name] if draws.baseline.beta is not None else None
+        carried, drawn, surrogate = dict(carry), self._draws(pairs), elbo
+        if drawn:
+            surrogate = torch.as_tensor(sum(_smooth_part(pair) for pair in pairs))
+        for name, draws in drawn:
+            average = carry.get(name) if draws.baseline.beta is not None else None
+            if average is not None and average.shape != draws.cost.shape[1:]:
+                average = None  # the site has another shape than in the first run
             baseline = draws.baseline.value(draws.cost, draws.learned, average)
             excess = draws.cost - baseline
             surrogate = surrogate + (draws.score * excess.detach()).sum()
@@ -87,24 +90,29 @@ class ScoreFunction:
         count = self._particles.count
         return Estimate(elbo.detach() / count, surrogate / count, carried)
 
-    def _draws(self, pairs: list[Pair]) -> dict[str, _Draws]:
-        found = {}
-        for name, downstream in self._downstream.items():
-            sites = [pair.guide.nodes[name] for pair in pairs]
-            scores = [torch.as_tensor(site["score_parts"].score_function) for site in sites]
-            costs = [
-                _padded(downstream.cost(pair, site).detach(), score.dim())
-                for pair, site, score in zip(pairs, sites, scores, strict=True)
-            ]
-            baselines = [Baseline.of(name, s["infer"], self._particles.count) for s in sites]
-            learned = [b.learned for b in baselines if b.learned is not None]
-            found[name] = _Draws(
-                self._by_particle(scores),
-                self._by_particle(costs),
-                self._by_particle(learned) if learned else None,
-                baselines[0],
-            )
-        return found
+    def _draws(self, pairs: list[Pair]) -> list[tuple[str, _Draws]]:
+        """The draws without a pathwise gradient by site, of these runs whatever they have met."""
+        groups: dict[tuple[str, torch.Size], list[tuple[Pair, Site, Tensor]]] = {}
+        for pair in pairs:
+            for name in without_gradient(pair):
+                site = pair.guide.nodes[name]
+                score = torch.as_tensor(site["score_parts"].score_function)
+                groups.setdefault((name, score.shape), []).append((pair, site, score))
+        return [(name, self._drawn(name, runs)) for (name, _), runs in groups.items()]
+
+    def _drawn(self, name: str, runs: list[tuple[Pair, Site, Tensor]]) -> _Draws:
+        costs = [
+            _padded(self._dependences.of(name, pair).cost(pair, site).detach(), score.dim())
+            for pair, site, score in runs
+        ]
+        baselines = [Baseline.of(name, s["infer"], self._particles.count) for _, s, _ in runs]
+        learned = [b.learned for b in baselines if b.learned is not None]
+        return _Draws(
+            self._by_particle([score for _, _, score in runs]),
+            self._by_particle(costs),
+            self._by_particle(learned) if learned else None,
+            baselines[0],
+        )
 
     def _by_particle(self, runs: list[Tensor]) -> Tensor:
         """One dim of particles at the left, which a run of all particles has already."""

@@ -20,13 +20,13 @@ from compiler.emit.names import (
     called_in_steps,
     inputs,
     read_by,
-    read_in,
     read_names,
     without_unread,
 )
 from compiler.emit.place import Needs, Place, dims_of
 from compiler.emit.python import dict_of, names_used
 from compiler.emit.statements import INDENT, body_lines, where
+from compiler.emit.unread import without_unread_names
 from compiler.ir import Function, Guide, Program, Site
 from compiler.ir.program import statements
 from compiler.ir.queries import minibatches
@@ -74,7 +74,7 @@ Section = Callable[[Program, Needs], list[str]]
 def _assemble(program: Program, sections: list[Section], docstring: str | None) -> str:
     needs = Needs()
     bodies = [lines for section in sections if (lines := section(program, needs))]
-    code = "\n\n\n".join("\n".join(lines) for lines in bodies)
+    code = without_unread_names("\n\n\n".join("\n".join(lines) for lines in bodies))
     used = names_used(code)
     helpers = [source.strip() for name, source in _HELPERS.items() if name in used]
     code = "\n\n\n".join([*helpers, code])
@@ -153,7 +153,7 @@ def _by_name(names: Iterable[str]) -> str:
 def _model(program: Program, needs: Needs) -> list[str]:
     own = Needs(imports=needs.imports)
     block = without_unread(program.model)
-    body = body_lines(block, program, Place.outside(program, own), frozenset(read_in(block)))
+    body = body_lines(block, program, Place.outside(program, own))
     observed = {site.name for site in program.sites() if site.observed}
     names = inputs(program, own.names | observed)
     names.sort(key=observed.__contains__)  # what may be left out comes last
@@ -188,10 +188,9 @@ def _predict(program: Program, needs: Needs) -> list[str]:
         return []
     own = Needs(imports=needs.imports)
     block = without_unread(program.predict)
-    read = frozenset(read_in(block))
     place = Place.outside(program, own)
     predicted = [s.name for s in statements(program.predict) if isinstance(s, Site)]
-    body = body_lines(block, program, place, read | set(predicted))
+    body = body_lines(block, program, place)
     kept = [*(s.name for s in program.latents()), *(r.name for r in program.records())]
     names = [*inputs(program, own.names), *(name for name in kept if name in own.names)]
     return [

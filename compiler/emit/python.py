@@ -68,17 +68,21 @@ def binary(operator: str, left: str, right: str) -> str:
     return f"{at_least(left, own + (own == COMPARE))} {operator} {at_least(right, own + 1)}"
 
 
-def names_used(source: str) -> set[str]:
-    """Return the names of variables that stand in a source, comments and strings apart.
+def parsed(source: str) -> ast.Module:
+    """Return the tree of an emitted source.
 
     Raises:
         RuntimeError: If it is not Python (a mistake in the emitter).
     """
     try:
-        tree = ast.parse(source)
+        return ast.parse(source)
     except SyntaxError as error:
         raise RuntimeError(f"the emitted source does not parse: {error}") from error
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def names_used(source: str) -> set[str]:
+    """Return the names of variables that stand in a source, comments and strings apart."""
+    return {node.id for node in ast.walk(parsed(source)) if isinstance(node, ast.Name)}
 
 
 _PLACE = re.compile(r"\{(\d+)\}")

@@ -27,12 +27,10 @@ _EXTENDED = {"Binomial": "ExtendedBinomial", "BetaBinomial": "ExtendedBetaBinomi
 """What stands for a distribution whose number of trials is a latent, and may be below the data."""
 
 
-def site_lines(site: Site, program: Program, place: Place, read: frozenset[str]) -> list[str]:
-    """Return the lines that draw a site; `read` are the names that later code reads."""
+def site_lines(site: Site, program: Program, place: Place) -> list[str]:
+    """Return the lines that draw a site."""
     if site.noncentered or site.lowered:
-        moved = (_noncentered if site.noncentered else _lowered)(site, place)
-        unread = "" if site.name in read else f"{python_name(site.name)} = "
-        return [line.removeprefix(unread) for line in moved]
+        return (_noncentered if site.noncentered else _lowered)(site, place)
     variable = python_name(site.name)
     drawn = [repr(site.name), _over_steps(site, place)]
     lines: list[str] = []
@@ -44,8 +42,7 @@ def site_lines(site: Site, program: Program, place: Place, read: frozenset[str])
     if site.marginalized:
         drawn.append('infer={"enumerate": "parallel"}')
     call = f"pyro.sample({', '.join(drawn)})"
-    named = site.name in read and not site.observed
-    return [f"{variable} = {call}" if named else call, *lines]
+    return [call if site.observed else f"{variable} = {call}", *lines]
 
 
 def _emitted(site: Site, code: str, seen: str, program: Program) -> tuple[str, list[str]]:

@@ -24,9 +24,9 @@ from compiler.tables.reserved import python_name
 INDENT = "    "
 
 
-def body_lines(block: Block, program: Program, place: Place, read: frozenset[str]) -> list[str]:
-    """Return the lines of a body; `read` are the names that the body, or what follows, reads."""
-    return _Body(program, read, _repeated(block)).lines(block, place)
+def body_lines(block: Block, program: Program, place: Place) -> list[str]:
+    """Return the lines of a body."""
+    return _Body(program, _repeated(block)).lines(block, place)
 
 
 def _repeated(block: Block) -> set[str]:
@@ -36,9 +36,8 @@ def _repeated(block: Block) -> set[str]:
 
 
 class _Body:
-    def __init__(self, program: Program, read: frozenset[str], repeated: set[str]) -> None:
+    def __init__(self, program: Program, repeated: set[str]) -> None:
         self._program = program
-        self._read = read
         self._repeated = repeated
         self._made: set[str] = set()
         self._comment = ""
@@ -60,7 +59,7 @@ class _Body:
                 continue
             match statement:
                 case Site():
-                    found += site_lines(statement, self._program, place, self._read)
+                    found += site_lines(statement, self._program, place)
                 case Assignment(name=name, value=value):
                     found.append(f"{python_name(name)} = {named(value, place)}")
                 case Recorded(name=name, value=value):
@@ -75,8 +74,7 @@ class _Body:
         rank = len(statement.value.type.event)
         event = f", event_dim={rank}" if rank else ""
         call = f"pyro.deterministic({statement.name!r}, {tensor(statement.value, place)}{event})"
-        read = statement.name in self._read
-        return f"{python_name(statement.name)} = {call}" if read else call
+        return f"{python_name(statement.name)} = {call}"
 
     def _plate(self, block: PlateBlock, place: Place) -> list[str]:
         dim = block.dim
@@ -97,7 +95,7 @@ class _Body:
         opening = f"with {plate}{index}:"
         inside = place.inside(dim, block.minibatch)
         if block.sequential:
-            body = self._units(sequence_units(block, inside, self._read), inside)
+            body = self._units(sequence_units(block, inside), inside)
         else:
             body = self.lines(block.body, inside)
         return [*head, opening, *(INDENT + line if line else "" for line in body or ["pass"])]

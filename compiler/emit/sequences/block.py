@@ -21,22 +21,20 @@ Unit = tuple[Statement, list[str] | None]
 """A statement with its lines; None: those that it has in any plate."""
 
 
-def sequence_units(block: PlateBlock, place: Place, read: frozenset[str]) -> list[Unit]:
+def sequence_units(block: PlateBlock, place: Place) -> list[Unit]:
     """Return what the lines of a `recur` are made of, in the order in which they run.
 
     Args:
         block: The block.
         place: The place inside it.
-        read: The names that later code reads.
     """
-    return _Sequence(block, place, read).units()
+    return _Sequence(block, place).units()
 
 
 class _Sequence:
-    def __init__(self, block: PlateBlock, place: Place, read: frozenset[str]) -> None:
+    def __init__(self, block: PlateBlock, place: Place) -> None:
         self._block = block
         self._place = place
-        self._read = read
         self._calc = Arithmetic(place.sizes, tuple(place.plates))
         self._defined = [definition(one, block.dim, self._calc) for one in block.body]
 
@@ -99,12 +97,9 @@ class _Sequence:
 
     def _line(self, one: Definition, code: str) -> str:
         """Return the line that names a value, and keeps it in the posterior if it is to be."""
-        variable = python_name(one.name)
         if not one.kept:
-            return f"{variable} = {code}"
-        rank = len(one.value.type.event)
-        line = kept_line(one.name, code, rank)
-        return line if one.name in self._read or variable == code else line.partition(" = ")[2]
+            return f"{python_name(one.name)} = {code}"
+        return kept_line(one.name, code, len(one.value.type.event))
 
 
 def _names(statement: Statement) -> set[str]:

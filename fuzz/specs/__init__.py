@@ -1,0 +1,1 @@
+"""Mutated and generated specs: a clear error or right code, and never worse."""

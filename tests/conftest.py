@@ -1,6 +1,10 @@
 """Options of the whole test suite."""
 
+import os
+
 import pytest
+
+os.environ.setdefault("PPLC_CHECKS", "1")  # of the native compiler's passes; workers inherit it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

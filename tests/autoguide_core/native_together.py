@@ -41,6 +41,14 @@ def compiler(folder: Path, *, optimised: bool = False, openmp: bool = True) -> s
 Density = Callable[[Tensor], Tensor]
 
 
+def recorded(step: Callable[..., tuple[Tensor, ...]], state: Mapping[str, Tensor]) -> Lowering:
+    """A step of a state and a row of one number, to be lowered."""
+    row = torch.zeros(1, dtype=torch.float64)
+    graph = capture(step, {**state, "row": row}, (), next(iter(state)))
+    roles: list[Role] = [*("state" for _ in state), "row"]
+    return Lowering(graph, [*state.values(), row], roles)
+
+
 def in_turn(density: Density, points: Tensor) -> tuple[Tensor, Tensor]:
     """Values and gradients at points by reverse mode, one after the other."""
     leaves = [point.detach().requires_grad_() for point in points]
@@ -75,7 +83,6 @@ class Evaluation:
     @classmethod
     def of(cls, density: Density, points: Tensor) -> Evaluation:
         """Record, lower and write the evaluation: of one point as it is, of several vectorised."""
-        row = torch.zeros(1, dtype=torch.float64)
         evaluate = (
             vectorised(density, points) if len(points) > 1 else functools.partial(in_turn, density)
         )
@@ -89,9 +96,7 @@ class Evaluation:
             "slopes": torch.zeros_like(points),
             "values": points.new_zeros(len(points)),
         }
-        graph = capture(step, {**state, "row": row}, (), "points")
-        roles: list[Role] = ["state", "state", "state", "row"]
-        lowering = Lowering(graph, [*state.values(), row], roles)
+        lowering = recorded(step, state)
         return cls(state, lowering, translated(lowering))
 
     def run(self) -> tuple[Tensor, Tensor]:

@@ -60,7 +60,8 @@ class Builder:
 
     def given(self, tensor: torch.Tensor, role: Role) -> Ref:
         """A tensor that comes from outside, as it lies in memory."""
-        storage = self._storage(tensor.dtype, tensor.numel(), role)
+        ends = ((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True))
+        storage = self._storage(tensor.dtype, 1 + sum(ends) if tensor.numel() else 0, role)
         return Ref(tuple(tensor.shape), tensor.dtype, storage, tuple(tensor.stride()))
 
     def scratch(self, dtype: torch.dtype, shape: Sequence[int], fill: Number | None = None) -> Ref:

@@ -119,18 +119,26 @@ class Memory:
             if storage.role in ("noise", "row"):
                 yield f"f.{storage.name} += {storage.size};"
 
-    def fill_lines(self) -> Iterator[str]:
-        """Fill, once, what is written in the same part at each step."""
-        scattered = {
+    def scattered(self) -> list[Storage]:
+        """What kernels fill themselves, as they write it in another part at each step."""
+        return [
             statement.target
             for kernel in self._program.kernels
             for loops in _all_loops(kernel)
             for statement in loops.body
             if isinstance(statement, Write) and (statement.gathers or statement.sign != "=")
-        }
-        for storage in self._offsets:
-            if storage.fill is not None and storage not in scattered:
-                yield fill_line(self.pointer(storage), storage, storage.fill)
+        ]
+
+    def filled(self) -> list[Storage]:
+        """What is filled once, as it is written in the same part at each step."""
+        scattered = set(self.scattered())
+        return [s for s in self._offsets if s.fill is not None and s not in scattered]
+
+    def fill_lines(self) -> Iterator[str]:
+        """Fill what is filled once."""
+        for storage in self.filled():
+            assert storage.fill is not None
+            yield fill_line(self.pointer(storage), storage, storage.fill)
 
     def _given(self) -> list[Storage]:
         return [s for s in self._program.storages if s.role != "scratch"]

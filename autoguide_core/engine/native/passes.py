@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from autoguide_core.engine.native import checks
 from autoguide_core.engine.native.lowering import Lowering
 from autoguide_core.engine.native.memory import Memory
 from autoguide_core.engine.native.program import Program
@@ -31,7 +32,15 @@ def translated(lowering: Lowering) -> Translation:
 
     Raises:
         NativeUnavailable: If it cannot be lowered.
+        PassError: If the checks are on, and a pass has made a mistake.
     """
-    program = group_rows(lowering.run())
+    program = lowering.run()
+    check = checks.are_on()
+    if check:
+        checks.check_program(program, "lowering")
+    program = group_rows(program)
     memory = Memory(program)
+    if check:
+        checks.check_program(program, "grouping")
+        checks.check_memory(program, memory)
     return Translation(program, memory, program_source(program, memory))

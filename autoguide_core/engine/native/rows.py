@@ -165,6 +165,8 @@ class _Group:
                 outcome.by_rows.append(target)
             elif statement.sign == "=" and not statement.gathers:
                 in_row = self._stays_in_row(statement, kernel.domain)
+                if target in self.written and (target in self.across or not in_row):
+                    return None  # the turn of one row would write over what another's has written
                 (outcome.by_rows if in_row else outcome.across).append(target)
             elif statement.strides[0] == 0 and statement.sign != "=":
                 if statement.gathers and (target.fill is None or target.size > self.rows):

@@ -8,6 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyro
+
+from autoguide_core.engine.bound import adopt, bind, unbind
 from autoguide_core.engine.checks import check_start
 from autoguide_core.engine.curvature import MAX_DIM, run_curvature, run_laplace
 from autoguide_core.engine.curvature.folding import (
@@ -46,7 +49,9 @@ def fit(
     """Fit ``guide`` to the posterior of ``model``.
 
     The fit runs in a parameter store and with random numbers of its own; both are put back as
-    they were, after an error too. A guide that was fitted before starts from its present values.
+    they were, after an error too. A guide that was fitted before starts from its present values,
+    and what functions ask for by ``pyro.param`` from the value in Pyro's store, if it holds one.
+    What is frozen (its ``requires_grad`` is False) stays as it is.
 
     Args:
         model: A Pyro model, conditioned on its data.
@@ -63,7 +68,8 @@ def fit(
             and when the fit is interrupted.
 
     Returns:
-        The result; ``result.parameters()`` enters its parameter store.
+        The result. ``result.guide`` runs with the fitted parameters; for a model with parameters
+        of its own there are ``result.bound(model)`` and ``with result.parameters()``.
 
     Raises:
         FitError: If the fit cannot start or cannot go on; its ``site`` names the culprit. Also
@@ -71,22 +77,40 @@ def fit(
     """
     started = time.monotonic()
     keywords = dict(kwargs or {})
+    given = pyro.get_param_store().get_state()
+    bare, former = unbind(guide)
     store: StoreState = {}
-    with (
-        Interrupts(including_default=checkpoint is not None) as interrupts,
-        own_store(store),
-        own_randomness(settings.seed),
-        suitable_threads(args, keywords),
-        refusals() as told,
-        interrupts.at_once(),  # within these surroundings, not on the way in or out
-    ):
-        file = None if checkpoint is None else Checkpoint(Path(checkpoint), checkpoint_seconds)
-        run = _run(model, guide, tuple(args), keywords, settings, Reporter(progress), file)
-    run = replace(run, notes=(*run.notes, *unsaid(told, [*run.notes, run.engine_reason])))
+    try:
+        with (
+            Interrupts(including_default=checkpoint is not None) as interrupts,
+            own_store(store),
+            own_randomness(settings.seed),
+            suitable_threads(args, keywords),
+            refusals() as told,
+            interrupts.at_once(),  # within these surroundings, not on the way in or out
+        ):
+            file = None if checkpoint is None else Checkpoint(Path(checkpoint), checkpoint_seconds)
+            structure = inspect(model, bare, tuple(args), keywords)
+            notes = adopt(bare, (former, given))
+            run = _run(
+                model, bare, tuple(args), keywords, structure, settings, Reporter(progress), file
+            )
+    except BaseException:
+        if former["params"]:
+            bind(bare, former)
+        raise
+    if structure.own_parameters:
+        names = ", ".join(structure.own_parameters)
+        notes.append(
+            f"the model has parameters of its own ({names}): run it as result.bound(model), or "
+            "inside result.parameters()"
+        )
+    notes += unsaid(told, [*run.notes, run.engine_reason])
+    run = replace(run, notes=(*run.notes, *notes))
     if checkpoint is not None and run.method != "adam":
         note = f"method {run.method!r} keeps no checkpoint: made again, it is the same"
         run = replace(run, notes=(*run.notes, note))
-    return FitResult.of(run, run.guide or guide, settings, time.monotonic() - started, store)
+    return FitResult.of(run, run.guide or bare, settings, time.monotonic() - started, store)
 
 
 def _run(
@@ -94,12 +118,12 @@ def _run(
     guide: Model,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
+    structure: Structure,
     settings: FitSettings,
     report: Reporter,
     checkpoint: Checkpoint | None,
 ) -> Run:
-    """Set the guide up, check the start, choose the method and run it."""
-    structure = inspect(model, guide, args, kwargs)
+    """Check the start, choose the method and run it."""
     check_start(model, guide, args, kwargs)
     part = only_part(guide)
     if settings.method != "adam":
@@ -145,6 +169,9 @@ def _obstacle(part: Any, structure: Structure) -> str | None:
         return f"plate {structure.subsampled[0]!r} draws minibatches"
     if set(flat_layout(part)) != set(structure.latents):
         return "the guide's normal does not hold all latent variables"
+    frozen = [name for name, parameter in part.named_parameters() if not parameter.requires_grad]
+    if frozen:
+        return f"the guide's parameter {frozen[0]!r} is frozen"
     own = {id(parameter) for parameter in part.parameters()}
     foreign = [name for name, parameter in parameters().items() if id(parameter) not in own]
     if foreign:

@@ -19,6 +19,9 @@ StoreState = dict[str, Any]
 def own_store(state: StoreState) -> Iterator[None]:
     """Swap Pyro's global parameter store for ``state`` while inside.
 
+    It is used whatever the setting ``module_local_params``: modules hold their own parameters
+    then, but what functions ask for has to be somewhere.
+
     The tensors themselves are kept, so that a user's modules and optimizers still hold the same
     objects afterwards. What was stored inside is written to ``state`` on the way out, after an
     error too.
@@ -29,7 +32,7 @@ def own_store(state: StoreState) -> Iterator[None]:
     store = pyro.get_param_store()
     state.setdefault("params", {})
     state.setdefault("constraints", {})
-    with store.scope(state):
+    with store.scope(state), pyro.settings.context(module_local_params=False):
         try:
             yield
         finally:
@@ -38,8 +41,13 @@ def own_store(state: StoreState) -> Iterator[None]:
 
 @contextlib.contextmanager
 def own_randomness(seed: int) -> Iterator[None]:
-    """Seed torch, numpy and ``random`` while inside, and put their states back after."""
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
+    """Seed torch, numpy and ``random`` while inside, and put their states back after.
+
+    The generators of GPUs are forked too, where the process uses any; where it does not, they are
+    not started for that, but would start as they would have without.
+    """
+    used = torch.cuda.is_initialized()
+    devices = list(range(torch.cuda.device_count())) if used else []
     python_state, numpy_state = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng(devices=devices):
@@ -48,6 +56,8 @@ def own_randomness(seed: int) -> Iterator[None]:
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)
+        if not used:
+            torch.cuda.manual_seed_all(torch.initial_seed())
 
 
 def python_generators() -> tuple[Any, ...]:

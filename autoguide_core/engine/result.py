@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyro
 import torch
 
+from autoguide_core.engine.bound import Bound, bind
 from autoguide_core.engine.convergence import Verdict
 from autoguide_core.engine.isolation import StoreState, own_store
 from autoguide_core.engine.settings import FitSettings
@@ -52,7 +53,8 @@ class FitResult:
     """One finished fit.
 
     Attributes:
-        guide: The fitted guide; run it inside :meth:`parameters`.
+        guide: The fitted guide. It runs with its fitted parameters wherever it is called; a guide
+            that is a function is wrapped for that.
         elbo: The ELBO in nats at each of ``elbo_steps``, single noisy estimates.
         elbo_steps: The steps at which ``elbo`` was recorded, from 1.
         converged: Whether nothing speaks against convergence of the optimisation. It says nothing
@@ -103,7 +105,7 @@ class FitResult:
     ) -> FitResult:
         """The result of a run, with the versions of now."""
         return cls(
-            guide=guide,
+            guide=bind(guide, store),
             elbo=run.elbo,
             elbo_steps=np.arange(1, len(run.elbo) + 1),
             converged=run.verdict.converged,
@@ -123,6 +125,14 @@ class FitResult:
             store=store,
             gaussian=run.gaussian,
         )
+
+    def bound(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A model, say, as it runs with the fitted parameters, wherever it is called."""
+        return Bound(function, self.store)
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self.parameters():  # Pyro's store takes off what cannot be copied
+            return self.__dict__
 
     @contextlib.contextmanager
     def parameters(self) -> Iterator[None]:

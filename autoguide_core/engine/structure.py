@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pyro
 import torch
 from pyro import poutine
+from pyro.poutine import Trace
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import prune_subsample_sites, site_is_subsample
+from torch import nn
 
 from autoguide_core.engine.errors import FitError
 
@@ -27,6 +30,7 @@ class Structure:
         enumerated: Sites marked ``infer={"enumerate": …}``, in the model or the guide.
         score_function: Guide sites whose draws carry no gradient.
         subsampled: Names of the plates that draw minibatches.
+        own_parameters: What the model asks for by ``pyro.param``, beside its modules.
     """
 
     max_plate_nesting: int
@@ -34,6 +38,7 @@ class Structure:
     enumerated: tuple[str, ...]
     score_function: tuple[str, ...]
     subsampled: tuple[str, ...]
+    own_parameters: tuple[str, ...] = ()
 
 
 def is_latent(site: Mapping[str, Any]) -> bool:
@@ -71,7 +76,7 @@ def inspect(
         FitError: If the guide refuses the model, leaves a latent uncovered, or samples what the
             model does not have.
     """
-    with poutine.block():  # with gradients, which a model may take of its own
+    with _frozen_stay_so(model, guide), poutine.block():  # a model may take gradients of its own
         try:
             guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)
         except (ValueError, NotImplementedError) as error:
@@ -111,7 +116,15 @@ def inspect(
             if not getattr(s["fn"], "has_rsample", False) and not is_enumerated(s)
         ),
         subsampled=tuple(sorted(subsampled)),
+        own_parameters=tuple(_own_parameters(model_trace)),
     )
+
+
+def _own_parameters(model_trace: Trace) -> Iterator[str]:
+    stored = dict(pyro.get_param_store().named_parameters())
+    for name, site in model_trace.nodes.items():
+        if site["type"] == "param" and not isinstance(stored.get(name), nn.Parameter):
+            yield name
 
 
 def reason_of(error: Exception) -> str:
@@ -158,11 +171,27 @@ def check_coverage(
 
 
 def parameters() -> dict[str, torch.Tensor]:
-    """The unconstrained leaf parameters in the present store by name, shared ones once."""
+    """The unconstrained leaf parameters in the present store by name, shared ones once.
+
+    What is frozen (its ``requires_grad`` is False) is not among them.
+    """
     found: dict[str, torch.Tensor] = {}
     seen: set[int] = set()
     for name, parameter in pyro.get_param_store().named_parameters():
-        if id(parameter) not in seen:
+        if parameter.requires_grad and id(parameter) not in seen:
             seen.add(id(parameter))
             found[name] = parameter
     return found
+
+
+@contextmanager
+def _frozen_stay_so(*functions: Model) -> Iterator[None]:
+    """Keep what is frozen in modules so: Pyro's store switches gradients on in what it takes in."""
+    modules = [function for function in functions if isinstance(function, nn.Module)]
+    leaves = [leaf for module in modules for _, leaf in nn.Module.named_parameters(module)]
+    frozen = [leaf for leaf in leaves if not leaf.requires_grad]
+    try:
+        yield
+    finally:
+        for leaf in frozen:
+            leaf.requires_grad_(False)

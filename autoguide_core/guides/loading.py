@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ import pyro
 import torch
 from pyro.nn.module import PyroModule
 from torch import Tensor, nn
+from torch.utils.weak import WeakIdKeyDictionary
 
 _FREE = "_unconstrained"
 
@@ -127,6 +129,36 @@ def stored_names(guide: PyroModule, paths: Iterable[str]) -> set[str]:
     return names
 
 
+_GUIDES: WeakIdKeyDictionary = WeakIdKeyDictionary()
+"""The guide of a parameter, as a weak reference."""
+
+
+def belongs_to_a_guide(parameter: Tensor) -> bool:
+    """Whether a parameter is that of a guide that is still there."""
+    return parameter in _GUIDES and _GUIDES[parameter]() is not None
+
+
+def displace_others(guide: PyroModule) -> None:
+    """Remove from Pyro's store what another guide has put there under this guide's names.
+
+    A module's read gives precedence to the store: it would go on with the other's values. What is
+    there from a file, or was put there by hand, stays.
+    """
+    store = pyro.get_param_store()
+    if not len(store) or pyro.settings.get("module_local_params"):
+        return
+    paths = dict(nn.Module.named_parameters(guide))
+    own = {id(parameter) for parameter in paths.values()}
+    others = {
+        name
+        for name, parameter in store.named_parameters()
+        if id(parameter) not in own and parameter in _GUIDES
+    }
+    if own and others:
+        for name in others & stored_names(guide, paths):
+            del store[name]
+
+
 class LoadableModule(PyroModule):
     """A module whose parameters are made late, and may be loaded or asked for before.
 
@@ -138,6 +170,22 @@ class LoadableModule(PyroModule):
 
     # Whether parameters stand in that a saved state has brought.
     _is_loaded = False
+
+    # How many parameters are known as those of a guide.
+    _num_known = 0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the guide, with its own parameters."""
+        if self._pyro_context.active:
+            return super().__call__(*args, **kwargs)
+        displace_others(self)
+        try:
+            return super().__call__(*args, **kwargs)
+        finally:
+            own = [parameter for _, parameter in nn.Module.named_parameters(self)]
+            if len(own) != self._num_known:
+                self._num_known = len(own)
+                _GUIDES.update((parameter, weakref.ref(self)) for parameter in own)
 
     def _ensure_prototype(self, *args: Any, **kwargs: Any) -> None:
         raise NotImplementedError

@@ -18,6 +18,7 @@ from autoguide_core.engine.errors import FitError, RequestError
 from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.fit import fit
 from autoguide_core.engine.interrupts import Interrupts
+from autoguide_core.engine.isolation import own_store
 from autoguide_core.engine.many.data import DataSet, differing
 from autoguide_core.engine.many.member import Member
 from autoguide_core.engine.many.result import Many, failure
@@ -208,9 +209,10 @@ def _one_by_one(
         own = replace(settings, seed=member.seed)
         report = None if progress is None else _told(progress, where)
         try:
-            result = fit(
-                model, member.guide, member.args, member.kwargs, settings=own, progress=report
-            )
+            with own_store(member.store):  # from where it has been set up
+                result = fit(
+                    model, member.guide, member.args, member.kwargs, settings=own, progress=report
+                )
         except RequestError:  # all have asked for it
             raise
         except FitError as error:

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyro
 from torch import Tensor
 
+from autoguide_core.engine.bound import adopt, unbind
 from autoguide_core.engine.checks import check_start
 from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.isolation import StoreState, own_randomness, own_store
@@ -42,9 +44,12 @@ class Member:
 
         What is wrong is kept as ``error``: it concerns this fit alone, unless all have it.
         """
+        given = pyro.get_param_store().get_state()
+        self.guide, former = unbind(self.guide)
         with self.surroundings():
             try:
                 self.structure = inspect(model, self.guide, self.args, self.kwargs)
+                adopt(self.guide, (former, given))
                 check_start(model, self.guide, self.args, self.kwargs)
             except FitError as error:
                 self.error = error

@@ -73,7 +73,8 @@ def run_stepping(
     """
     watched = parameters()
     if not watched:
-        raise FitError("neither the guide nor the model has a parameter to fit")
+        frozen = " that is not frozen" if len(pyro.get_param_store()) else ""
+        raise FitError(f"neither the guide nor the model has a parameter to fit{frozen}")
     rule = make_optimiser(settings.optimizer, settings.optimizer_options)
     if settings.averaging:
         rule = Averaged(rule, settings.steps)

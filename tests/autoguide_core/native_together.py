@@ -108,26 +108,41 @@ class Evaluation:
 
 def compile_together(evaluations: Mapping[str, Evaluation]) -> Path:
     """Compile all, and give each its runner; return the library."""
+    library = compile_sources([one.translation.source for one in evaluations.values()])
+    take_runners(library, list(evaluations.values()))
+    return library
+
+
+def compile_sources(sources: Sequence[str]) -> Path:
+    """The library of several sources."""
     parts: list[str] = [prelude()]
-    for number, one in enumerate(evaluations.values()):
-        body = one.translation.source.removeprefix(prelude())
+    for number, source in enumerate(sources):
+        body = source.removeprefix(prelude())
         name = "run" if not number else f"run_{number}"
         body = body.replace("int64_t run(", f"int64_t {name}(")
         parts.append(f"namespace program_{number} {{\n{body}\n}}")
-    library = shared_library("\n".join(parts), "test")
-    take_runners(library, list(evaluations.values()))
-    return library
+    return shared_library("\n".join(parts), "test")
 
 
 def take_runners(library: Path, evaluations: Sequence[Evaluation]) -> None:
     """Give each evaluation its runner of a library that `compile_together` has made."""
     for number, one in enumerate(evaluations):
-        program, memory = one.translation.program, one.translation.memory
-        lowering = one.lowering
-        runner = NativeRunner(
-            library, program, memory, lowering.constants, lowering.foreign, one.state
-        )
-        if number:
-            runner._entry = getattr(ctypes.CDLL(str(library)), f"run_{number}")
-            runner._entry.restype = ctypes.c_int64
-        one.runner = runner
+        one.runner = runner_of(library, number, one.lowering, one.translation, one.state)
+
+
+def runner_of(
+    library: Path,
+    number: int,
+    lowering: Lowering,
+    translation: Translation,
+    state: Mapping[str, Tensor],
+    *,
+    spoilt: bool = False,
+) -> NativeRunner:
+    """The runner of one of the sources of a library."""
+    made = (translation.program, translation.memory, lowering.constants, lowering.foreign)
+    runner = NativeRunner(library, *made, state, spoilt=spoilt)
+    if number:
+        runner._entry = getattr(ctypes.CDLL(str(library)), f"run_{number}")
+        runner._entry.restype = ctypes.c_int64
+    return runner

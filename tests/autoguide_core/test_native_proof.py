@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import pyro
+import pyro.distributions as dist
 import pytest
 import torch
 from native_harness import ROW, Function, compiled
+from native_together import compiler
 from torch import Tensor
 
-from autoguide_core.engine.native import evidence, passes, start
+from autoguide_core import AutoNormal, FitSettings, fit, fit_many
+from autoguide_core.engine.curvature.compiled import CompiledGradients
+from autoguide_core.engine.curvature.gradients import Gradients
+from autoguide_core.engine.errors import FitError, RequestError
+from autoguide_core.engine.native import evidence, loops, passes, start
 from autoguide_core.engine.native.cache import open_cache
 from autoguide_core.engine.native.errors import NativeWrong
 from autoguide_core.engine.native.proof import Outcome, Trial, prove
 from autoguide_core.engine.native.refusals import refusals
 from autoguide_core.engine.stepping.capture import capture
+from autoguide_core.functions import odes
+from autoguide_core.sampling.evaluators import Evaluators
 
 STATE = {"a": torch.linspace(-1.0, 2.0, 6, dtype=torch.float64)}
 
@@ -178,3 +188,101 @@ def test_a_sum_that_leaves_a_term_out_is_wrong(wrong: Callable[[Tensor], Tensor]
     assert "the result: off by" in found(expected, other, WIDE.double())
     few = WIDE[:2000].clone()
     assert bool(found(expected, other, few)) == (wrong is without_last)  # in single precision
+
+
+# --- Wherever compiled code comes to be ---
+
+
+@pytest.fixture
+def subtracting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compiler that subtracts where it is to add."""
+    monkeypatch.setenv("PPLC_COMPILER", compiler(folder))
+    monkeypatch.setitem(loops._ACCUMULATE, "+", "{0} -= {1};")
+
+
+WRONG = "the compiled code is wrong ("
+
+
+def schools(y: Tensor) -> None:
+    mu = pyro.sample("mu", dist.Normal(0.0, 5.0))
+    with pyro.plate("data", 8):
+        pyro.sample("y", dist.Normal(mu, 10.0), obs=y)
+
+
+@pytest.mark.usefixtures("subtracting")
+def test_fits_take_the_graph() -> None:
+    y = torch.tensor([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])
+    settings = FitSettings(steps=400, method="adam", engine="native")
+    with pytest.raises(RequestError, match=r"the compiled code is wrong \("):
+        fit(schools, AutoNormal(schools), (y,), settings=settings)
+    settings = replace(settings, engine="auto")  # the library is there: it would take over at once
+    found = fit(schools, AutoNormal(schools), (y,), settings=settings)
+    right = fit(schools, AutoNormal(schools), (y,), settings=replace(settings, engine="graph"))
+    assert found.engine == "graph"
+    assert (found.elbo == right.elbo).all()
+    assert [WRONG in note for note in found.notes] == [True]
+    for _ in range(2):  # it is compiled, then known
+        native = replace(settings, engine="native")
+        with pytest.raises(FitError, match=r"the compiled code is wrong \("):
+            fit_many(schools, AutoNormal(schools), (y,), restarts=2, settings=native)
+    many = fit_many(schools, AutoNormal(schools), (y,), restarts=2, settings=settings)
+    for one in many.results:
+        assert one.engine == "graph"
+        assert [WRONG in note for note in one.notes] == [True]
+    assert many.notes == ()  # it has been said
+
+
+@pytest.mark.usefixtures("subtracting")
+@pytest.mark.parametrize("count", [1, 64])
+def test_densities_take_the_graph(count: int) -> None:
+    x = torch.linspace(-1.0, 1.0, 50, dtype=torch.float64)
+    gradients = Gradients(lambda z: -((x * z[0] - z[1]) ** 2).sum(), x[:2])
+    compiled = CompiledGradients(gradients, 2, count)
+    assert compiled.engine == "graph"
+    assert compiled.obstacle.startswith(WRONG)
+    points = torch.stack([x[:2], x[2:4]])
+    for found, right in zip(
+        compiled.value_and_grad(points), gradients.value_and_grad(points), strict=True
+    ):
+        assert torch.equal(found, right)
+
+
+def test_a_density_is_left_to_torch_if_one_of_its_workers_is_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x = torch.linspace(-1.0, 1.0, 50, dtype=torch.float64)
+    gradients = Gradients(lambda z: -((x * z[0] - z[1]) ** 2).sum(), x[:2])
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    compiled = CompiledGradients(gradients, 2, 1)
+    assert compiled.engine == "native"
+    monkeypatch.setattr(start, "prove", lambda *_, **__: Outcome("values: off by 1"))
+    monkeypatch.setattr(evidence, "note_wrong", lambda *_: None)
+    points = torch.randn(20, 2, dtype=torch.float64)
+    values, _ = compiled.value_and_grad(points)
+    torch.testing.assert_close(values, gradients.value_and_grad(points)[0])
+    assert compiled.engine == "graph"
+    assert WRONG in compiled.obstacle
+    evaluators = Evaluators(gradients, 2, 10**6, 2)
+    assert (evaluators.count, evaluators.engine) == (1, "graph")
+
+
+@pytest.mark.usefixtures("subtracting")
+def test_equations_are_solved_by_torch_and_that_is_said() -> None:
+    def decay(t: Tensor, z: Tensor, rates: Tensor) -> Tensor:
+        return -z * rates.sum(-1, keepdim=True)
+
+    times = torch.tensor([0.5, 1.0], dtype=torch.float64)
+    rates = torch.tensor([0.5, 0.25], dtype=torch.float64)
+
+    def model() -> None:
+        start = pyro.sample("start", dist.LogNormal(torch.zeros(1).double(), 1.0).to_event(1))
+        path = odes.solve(decay, start, 0.0, times, rates, event_dims=(1, 1))
+        pyro.sample("y", dist.Normal(path[:, 0], 0.1).to_event(1), obs=2.0 * torch.exp(-times))
+
+    with refusals() as told:
+        start = torch.ones(1, dtype=torch.float64)
+        path = odes.solve(decay, start, 0.0, times, rates, event_dims=(1, 1))
+    torch.testing.assert_close(path[:, 0], torch.exp(-0.75 * times), rtol=1e-4, atol=0.0)
+    assert [WRONG in reason for reason in told] == [True]
+    found = fit(model, AutoNormal(model), settings=FitSettings(steps=3, method="adam"))
+    assert [note[:42] for note in found.notes] == ["evaluated by the graph, not compiled: the "]

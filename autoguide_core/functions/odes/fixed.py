@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from autoguide_core.engine.estimators import Untraceable
-from autoguide_core.engine.native.errors import NativeUnavailable
+from autoguide_core.engine.native.errors import NativeUnavailable, NativeWrong
+from autoguide_core.engine.native.refusals import tell
 from autoguide_core.functions.odes.compiled import CompiledSteps
 from autoguide_core.functions.odes.runge_kutta import Steps
 
@@ -27,7 +28,7 @@ class FixedSteps:
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
-        self._compiled: dict[tuple[object, ...], CompiledSteps | None] = {}
+        self._compiled: dict[tuple[object, ...], CompiledSteps | Exception] = {}
 
     def forward(
         self,
@@ -95,9 +96,12 @@ class FixedSteps:
                 self._compiled[key] = aside(
                     lambda: CompiledSteps(self._steps, state, (starts, widths), arguments, shared)
                 )
-            except (NativeUnavailable, Untraceable):
-                self._compiled[key] = None
-        return self._compiled[key]
+            except (NativeUnavailable, Untraceable) as error:
+                self._compiled[key] = error.with_traceback(None)
+        found = self._compiled[key]
+        if isinstance(found, NativeWrong):
+            tell(str(found))  # to each fit anew
+        return None if isinstance(found, Exception) else found
 
 
 def aside(function: Callable[[], Result]) -> Result:

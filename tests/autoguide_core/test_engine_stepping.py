@@ -363,6 +363,39 @@ def test_values_that_decide_are_stepped_eagerly_and_told() -> None:
         fit(branching, AutoNormal(branching), settings=replace(settings, engine="graph"))
 
 
+def test_recorded_steps_that_fail_are_made_by_python_from_where_they_began(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    blocks = iter(range(100))
+    whole = GraphRunner.run
+
+    def failing(self: GraphRunner, state: dict[str, Tensor], *args: Any) -> Tensor:
+        elbo = whole(self, state, *args)
+        if next(blocks) == 2:
+            raise RuntimeError("shape '[2]' is invalid for input of size 3\nhere")
+        return elbo
+
+    settings = FitSettings(steps=400, method="adam", engine="graph")
+    expected = fit(schools, AutoNormal(schools), settings=settings)
+    monkeypatch.setattr(GraphRunner, "run", failing)
+    result = fit(schools, AutoNormal(schools), settings=settings)
+    assert result.engine.startswith("graph, then eager from step ")
+    assert "recorded steps failed: RuntimeError: shape '[2]' is invalid" in result.notes[0]
+    assert torch.allclose(torch.tensor(result.elbo), torch.tensor(expected.elbo), rtol=1e-4)
+
+
+def test_an_error_of_the_model_itself_is_one_of_the_fit() -> None:
+    calls = iter(range(10_000))
+
+    def model() -> None:
+        a = pyro.sample("a", dist.Normal(0.0, 1.0))
+        pyro.factor("f", a * [1.0][next(calls) // 60])
+
+    settings = FitSettings(steps=250, method="adam")
+    with pytest.raises(FitError, match="cannot be run: IndexError: list index out of range"):
+        fit(model, AutoNormal(model), settings=settings)
+
+
 def test_models_that_change_on_the_way_are_left_to_pyro() -> None:
     calls = iter(range(10_000))
 

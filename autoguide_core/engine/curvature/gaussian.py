@@ -19,7 +19,6 @@ from autoguide_core.engine.curvature.interpreted import InterpretedRunner
 from autoguide_core.engine.curvature.landing import LandingEstimator, split
 from autoguide_core.engine.curvature.whitening import Whitening
 from autoguide_core.engine.errors import FitError
-from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.optimisers import AVERAGE, Averaged, make_optimiser
 from autoguide_core.engine.optimisers.clipping import Clipped
 from autoguide_core.engine.settings import FitSettings
@@ -179,8 +178,8 @@ class GaussianFits:
 class _Stepper(Stepper):
     """A stepper of one run after the other, whose troubles are all the density's."""
 
-    def fall_back(self, error: Untraceable) -> None:
-        """Give up: what plain Pyro would do on its own is what these steps do already."""
+    def fall_back(self, error: Exception) -> None:
+        """Give up: what Python would do on its own is what these steps do already."""
         raise FitError(f"the log density cannot be evaluated: {error}") from error
 
     def explain(self, *_: Any) -> FitError:

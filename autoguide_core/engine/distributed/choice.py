@@ -85,6 +85,10 @@ class _SharedChoice(Choice):
         with smaller_minibatches(self._work.workers):
             return PendingDistributed(self._of_shares.compilation(), self._work)
 
+    def eager(self) -> Runner:
+        """There is none to fall back on: other processes may not have met the error."""
+        raise self._work.workers.cannot_share("its recorded steps fail")
+
     def plain(self) -> PlainRunner:
         """There is none: plain Pyro draws for itself."""
         raise self._work.workers.cannot_share("its steps need plain Pyro")

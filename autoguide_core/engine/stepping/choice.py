@@ -25,6 +25,9 @@ from autoguide_core.engine.stepping.step_graph import StepGraph, trace_step
 _FEW_STEPS = 300
 """A fit of fewer steps is over before a graph of it would be made."""
 
+RECORDED = frozenset({"cuda", "native", "graph"})
+"""The runners of steps that were recorded once."""
+
 
 @dataclass
 class Choice:

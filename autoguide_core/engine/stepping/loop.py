@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.optimisers import Optimiser, rates
 from autoguide_core.engine.stepping.noise import NoiseSource
 from autoguide_core.engine.stepping.pace import Pace
@@ -72,7 +71,7 @@ def run_steps(
         started = time.perf_counter()
         try:
             elbo = runner.run(state, noise, rows).cpu()
-        except Untraceable as error:
+        except Exception as error:
             restore(state, before)
             stepper.fall_back(error)
             source, pace = _source(plan, stepper, state), _pace(stepper)

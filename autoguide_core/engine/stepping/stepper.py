@@ -10,12 +10,13 @@ from torch import Tensor
 from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.native.errors import NativeUnavailable
-from autoguide_core.engine.stepping.choice import Choice
+from autoguide_core.engine.stepping.choice import RECORDED, Choice
 from autoguide_core.engine.stepping.draws import SEED, Draw
 from autoguide_core.engine.stepping.eager import EagerRunner, PlainRunner
 from autoguide_core.engine.stepping.runner import PendingRunner, Runner
 from autoguide_core.engine.stepping.step import State, restore
 from autoguide_core.engine.stepping.supply import seed_generators, supplied
+from autoguide_core.engine.structure import reason_of
 
 
 class Stepper:
@@ -78,14 +79,36 @@ class Stepper:
             self._may_change, self._pending = False, None
             self._choice.obstacles.append(f"the steps were not compiled: {error}")
 
-    def fall_back(self, error: Untraceable) -> None:
-        """Leave all to Python, torch's own generator included, from the present state on."""
-        if isinstance(self.runner, PlainRunner):
+    def fall_back(self, error: Exception) -> None:
+        """Leave the steps to Python, from the present state on.
+
+        Steps that were recorded are left to guide and model themselves; those that guide and model
+        cannot make with the noise given are left to Pyro, torch's own generator included.
+
+        Args:
+            error: What a step has raised.
+
+        Raises:
+            FitError: If it was guide or model that raised it.
+        """
+        runner = self.runner
+        fallback: Callable[[], Runner]
+        if isinstance(error, Untraceable) and not isinstance(runner, PlainRunner):
+            fallback, words = self._choice.plain, f"stepped by plain Pyro: {error}"
+        elif runner.name in RECORDED and not isinstance(error, FitError):
+            fallback, words = (
+                self._choice.eager,
+                f"stepped eagerly: recorded steps failed: {_told(error)}",
+            )
+        elif isinstance(error, FitError | Untraceable):
             raise error
+        else:
+            raise FitError(f"guide and model cannot be run: {_told(error)}") from error
         self.close()
         self._may_change = False
-        self.runner, self.draws = self._choice.plain(), (SEED,)
-        self._choice.obstacles.append(f"stepped by plain Pyro: {error}")
+        self.runner = fallback()
+        self.draws = (SEED,) if isinstance(self.runner, PlainRunner) else self._choice.step.draws
+        self._choice.obstacles.append(words)
 
     def explain(
         self,
@@ -140,3 +163,8 @@ class Stepper:
 def _first_fault(elbo: Tensor) -> int:
     """The place of the first ELBO that is not finite; the last place if all are."""
     return min(int(elbo.isfinite().long().cumprod(0).sum()), len(elbo) - 1)
+
+
+def _told(error: Exception) -> str:
+    """An error as the end of a sentence."""
+    return f"{type(error).__name__}: {reason_of(error)[:200].rstrip('.')}"

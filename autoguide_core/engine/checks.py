@@ -54,7 +54,7 @@ def _first_fault(
 ) -> tuple[str, str | None] | None:
     """The first thing wrong in a run of guide and model, as (sentence, site)."""
     last_site = LastSite()
-    with torch.no_grad(), pyro.validation_enabled(), warnings.catch_warnings():
+    with pyro.validation_enabled(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             with poutine.block():

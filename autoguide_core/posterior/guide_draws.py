@@ -9,7 +9,9 @@ import pyro
 import torch
 from pyro import poutine
 from pyro.poutine import Trace
+from pyro.poutine.util import prune_subsample_sites
 
+from autoguide_core.engine.estimators.vectorised import Sites, keeps_apart
 from autoguide_core.engine.joint import plate_depth
 from autoguide_core.engine.structure import Model, is_drawn, is_latent
 
@@ -41,7 +43,8 @@ def draw_guide(
     with poutine.block():
         guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)
         replayed = poutine.replay(model, trace=guide_trace)
-        model_trace = poutine.trace(replayed).get_trace(*args, **kwargs)
+        with torch.enable_grad():  # which a model that differentiates needs
+            model_trace = poutine.trace(replayed).get_trace(*args, **kwargs)
         shapes = {
             name: site["value"].shape
             for name, site in model_trace.nodes.items()
@@ -61,9 +64,21 @@ def _vectorised(
     shapes: Mapping[str, torch.Size],
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor] | None:
     """All draws in one run, or None where the guide does not broadcast."""
-    plate = pyro.plate(_PLATE, num_draws, dim=-1 - depth)
+
+    def traced(count: int | None) -> Trace:
+        run = guide if count is None else pyro.plate(_PLATE, count, dim=-1 - depth)(guide)
+        trace = prune_subsample_sites(poutine.trace(run).get_trace(*args, **kwargs))
+        trace.compute_log_prob(is_drawn)
+        return trace
+
+    def sites(count: int | None = None) -> Sites:
+        nodes = traced(count).nodes.items()
+        return [{n: s for n, s in nodes if s["type"] == "sample" and is_drawn(n, s)}]
+
     try:
-        trace = poutine.trace(plate(guide)).get_trace(*args, **kwargs)
+        if not keeps_apart(sites, sites, depth):
+            return None
+        trace = traced(num_draws)
         values = {}
         for name, shape in shapes.items():
             value = trace.nodes[name]["value"]
@@ -77,7 +92,6 @@ def _vectorised(
 
 
 def _log_density_per_draw(trace: Trace, num_draws: int, depth: int) -> torch.Tensor:
-    trace.compute_log_prob(is_drawn)
     total = torch.zeros(num_draws, dtype=torch.float64)
     for site in trace.nodes.values():
         if site["type"] != "sample" or site["is_observed"]:

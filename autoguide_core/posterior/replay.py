@@ -62,7 +62,8 @@ def replay_model(
         args, kwargs = to_double((args, dict(kwargs)))
         values = to_double(dict(latents))
         first = {name: value[0] for name, value in values.items()}
-        trace = poutine.trace(poutine.condition(model, data=first)).get_trace(*args, **kwargs)
+        with torch.enable_grad():  # which a model that differentiates needs
+            trace = poutine.trace(poutine.condition(model, data=first)).get_trace(*args, **kwargs)
         shapes = {
             name: site["value"].shape
             for name, site in trace.nodes.items()

@@ -45,9 +45,19 @@ def in_chunks(evaluate: Callable[[Draws], Values], draws: Draws, size: int) -> V
     try:
         parts = run(evaluate)
     except (RuntimeError, ValueError, NotImplementedError):
-        try:
-            parts = run(trace_function(evaluate, at(0), at(count - 1)))
-        except Exception:  # tracing may fail in as many ways as a model has operations
-            parts, join = [evaluate(at(index)) for index in range(count)], torch.stack
+        with torch.enable_grad():  # which a model that differentiates needs
+            try:
+                parts = run(trace_function(evaluate, at(0), at(count - 1)))
+            except Exception:  # tracing may fail in as many ways as a model has operations
+                parts, join = (
+                    [_detached(evaluate(at(index))) for index in range(count)],
+                    torch.stack,
+                )
     joined: Values = _pytree.tree_map(lambda *tensors: join(tensors), *parts)
     return joined
+
+
+def _detached(values: Values) -> Values:
+    """The same values, without what they were made of."""
+    plain: Values = _pytree.tree_map_only(torch.Tensor, torch.Tensor.detach, values)
+    return plain

@@ -138,3 +138,16 @@ def test_densities_of_distributions_that_are_awkward_to_vectorise(model: Model) 
     for value, log_p in zip(draws.sites[name].double(), draws.log_p, strict=True):
         trace = poutine.trace(poutine.condition(model, data={name: value})).get_trace()
         assert float(log_p) == pytest.approx(float(trace.log_prob_sum()), abs=1e-5)
+
+
+def test_a_guide_that_mixes_draws_is_drawn_from_one_by_one() -> None:
+    def model() -> None:
+        u = pyro.sample("u", dist.Normal(0.0, 1.0).expand([3]).to_event(1))
+        pyro.sample("z", dist.Normal(u.sum(), 1.0))
+
+    def guide() -> None:
+        u = pyro.sample("u", dist.Normal(0.0, 1.0).expand([3]).to_event(1))
+        pyro.sample("z", dist.Normal(u.sum(), 0.01))
+
+    draws = draw_posterior(guide, model, num_draws=50).sites
+    torch.testing.assert_close(draws["z"], draws["u"].sum(-1), atol=0.1, rtol=0.0)

@@ -56,7 +56,6 @@ class LogDensity:
         with (
             double_precision(),
             poutine.block(),
-            torch.no_grad(),
             unvalidated(),
         ):
             trace = poutine.trace(model).get_trace(*self._args, **self._kwargs)

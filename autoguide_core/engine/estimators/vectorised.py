@@ -6,25 +6,30 @@ right shapes nevertheless. So the log densities themselves are compared, at the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.utils import _pytree
 from torch.utils._python_dispatch import _disable_current_modes
 
-from autoguide_core.engine.estimators.particles import Pair, Particles
+from autoguide_core.engine.estimators.particles import Particles, Site
 from autoguide_core.engine.precision import double_precision
 from autoguide_core.engine.tracing.modes import OperationMode
 
-_AGREEMENT = 1e-5
-"""Of log densities in nats, absolute and relative: what is left of single precision."""
+_AGREEMENT, _AGREEMENT_SINGLE = 1e-5, 1e-3
+"""Of values and of log densities in nats, absolute and relative: in double precision, where
+parameters may be single, and in single precision."""
 
 _TOGETHER, _APART = 11, 3
 """Particles that are run at once, a number that few axes of a model have; and how many of them
 are run one by one: a mixture of some shows in each."""
+
+
+Sites: TypeAlias = Sequence[Mapping[str, Site]]
+"""Sites by name, in one run or some; scored."""
 
 
 def vectorises(particles: Particles) -> bool:
@@ -36,44 +41,78 @@ def vectorises(particles: Particles) -> bool:
     Raises:
         Exception: Whatever a model raises that is not made for it.
     """
-    single = replace(particles, count=1, together=False)
-    together = replace(particles, count=_TOGETHER, together=True)
-    with double_precision():
-        with _Remembering() as memory:
-            whole = next(together.pairs())
-        for place in range(_APART):
-            with _Recalling(memory.results, place):
-                part = next(single.pairs())
-            if not _is_part(part, whole, place, particles.depth):
-                return False
-    return True
 
+    def sites(particles: Particles) -> Sites:
+        pair = next(particles.pairs())
+        return dict(pair.guide_sites()), dict(pair.model_sites())
 
-def _is_part(part: Pair, whole: Pair, place: int, depth: int) -> bool:
-    """Whether the log densities of one particle are its part of those of all."""
-    sites = [
-        (dict(part.guide_sites()), dict(whole.guide_sites())),
-        (dict(part.model_sites()), dict(whole.model_sites())),
-    ]
-    return all(one.keys() == other.keys() for one, other in sites) and all(
-        _equal(site["log_prob"], _at(other[name]["log_prob"], place, depth))
-        for one, other in sites
-        for name, site in one.items()
+    return keeps_apart(
+        lambda count: sites(replace(particles, count=count, together=True)),
+        lambda: sites(replace(particles, count=1, together=False)),
+        particles.depth,
     )
 
 
-def _at(log_prob: Tensor, place: int, depth: int) -> Tensor | None:
+def keeps_apart(together: Callable[[int], Sites], alone: Callable[[], Sites], depth: int) -> bool:
+    """Whether runs of many draws at once do what single runs do, at the same random numbers.
+
+    Args:
+        together: Makes a number of draws at once, under a plate left of all others.
+        alone: Makes one.
+        depth: How many plates there are beside that.
+    """
+    with torch.random.fork_rng(devices=[]):
+        try:
+            with double_precision():
+                return _agree(together, alone, depth, _AGREEMENT)
+        except Exception:  # some code is made for single precision alone
+            return _agree(together, alone, depth, _AGREEMENT_SINGLE)
+
+
+def _agree(
+    together: Callable[[int], Sites], alone: Callable[[], Sites], depth: int, bound: float
+) -> bool:
+    with _Remembering() as memory:
+        whole = together(_TOGETHER)
+    for place in range(_APART):
+        with _Recalling(memory.results, place):
+            part = alone()
+        if not all(_is_part(*pair, place, depth, bound) for pair in zip(part, whole, strict=True)):
+            return False
+    return True
+
+
+def _is_part(
+    part: Mapping[str, Site], whole: Mapping[str, Site], place: int, depth: int, bound: float
+) -> bool:
+    """Whether values and log densities of one particle are its part of those of all."""
+    return part.keys() == whole.keys() and all(
+        _equal(site["log_prob"], _at(whole[name]["log_prob"], place, depth), bound)
+        and (
+            site["is_observed"]
+            or "_enumerate_dim" in site["infer"]  # all its values, the same for each particle
+            or _equal(
+                site["value"],
+                _at(whole[name]["value"], place, depth + site["fn"].event_dim),
+                bound,
+            )
+        )
+        for name, site in part.items()
+    )
+
+
+def _at(value: Tensor, place: int, depth: int) -> Tensor | None:
     """The entries of one particle; None where they are not kept apart."""
-    if log_prob.dim() <= depth or log_prob.shape[-1 - depth] != _TOGETHER:
+    if value.dim() <= depth or value.shape[-1 - depth] != _TOGETHER:
         return None
-    return log_prob.select(log_prob.dim() - 1 - depth, place)
+    return value.select(value.dim() - 1 - depth, place)
 
 
-def _equal(one: Tensor, other: Tensor | None) -> bool:
+def _equal(one: Tensor, other: Tensor | None, bound: float) -> bool:
     if other is None or one.numel() != other.numel():
         return False
     pair = one.detach().reshape(-1).double(), other.detach().reshape(-1).double()
-    return bool(torch.allclose(*pair, rtol=_AGREEMENT, atol=_AGREEMENT, equal_nan=True))
+    return bool(torch.allclose(*pair, rtol=bound, atol=bound, equal_nan=True))
 
 
 class _Remembering(OperationMode):

@@ -56,17 +56,18 @@ class Drift:
         """The steps (from 0) after which ``update`` must be called."""
         return self._first, self._last
 
-    def update(self, step: int, path: float) -> None:
+    def update(self, step: int, rates: npt.NDArray[np.float64]) -> None:
         """Take note of the steps up to ``step``.
 
         Args:
             step: The last step made, from 0.
-            path: Sum of the learning rates of the steps since the last call.
+            rates: The learning rates of the steps since the last call.
         """
         if step == self._first:
             self._start = {n: p.detach().clone() for n, p in self._parameters.items()}
         elif self._first < step <= self._last:
-            self._path += path
+            # One after the other, so that the sum is the same in whatever blocks they come.
+            self._path = float(np.cumsum([self._path, *rates])[-1])
             if step == self._last and self._path > 0.0:
                 self._compare()
 

@@ -26,6 +26,9 @@ from compiler.binding.streaming import streamed_dims
 from compiler.diagnostics import Diagnostics
 from compiler.ir import Program
 
+_REGISTER, _LARGE = 64, 2**25
+"""Bytes of the widest vector register, and from which on memory comes in pages of its own."""
+
 
 def bind(
     program: Program,
@@ -158,6 +161,16 @@ def _report_overflow(drafted: Draft, dtype: torch.dtype, diagnostics: Diagnostic
     )
 
 
+def _begins_by_chance(tensor: torch.Tensor) -> bool:
+    """Whether the address of numpy's memory, in units of a vector register, differs between runs.
+
+    Torch's products of matrices differ with it in their last digits, and a fit that goes on from
+    a checkpoint is to have the numbers of one that was never interrupted. Large arrays begin where
+    pages do.
+    """
+    return bool(tensor.data_ptr() % _REGISTER) and tensor.nbytes < _LARGE
+
+
 def _tensor(
     drafted: Draft,
     sizes: Mapping[str, int],
@@ -173,6 +186,8 @@ def _tensor(
     tensor = tensor.reshape(drafted.values.shape)
     if drafted.mapped and tensor.dtype == dtype:
         tensor = tensor.clone()  # of its own: whoever owns the memory may write to it
+    elif _begins_by_chance(tensor):
+        tensor = tensor.clone()
     if not drafted.variable.missing and not bool(torch.isfinite(tensor).all()):
         _report_overflow(drafted, dtype, diagnostics)
     return tensor

@@ -30,7 +30,7 @@ def test_drift_tells_travel_from_trembling() -> None:
     for step in range(1000):
         travelling += 0.01
         trembling += 0.01 * (-1) ** step
-        drift.update(step, 0.01)
+        drift.update(step, np.array([0.01]))
     assert drift.name == "far"
     assert drift.ratio == pytest.approx(1.0, abs=0.02)
     verdict = judge(np.random.default_rng(0).normal(size=1000) * 1e-3, 0.1, drift, 1000)

@@ -262,3 +262,11 @@ def test_labels_are_no_number_of_entries():
     spec = program({"school": None}, y={"dims": ("school",)})
     data = bound(spec, {"y": [1.0], "school": [7]})
     assert data.coords == {"school": (7,)}
+
+
+def test_small_data_begin_where_a_register_does():
+    """Elsewhere, products of matrices would have other last digits from run to run."""
+    memory = np.zeros(64)
+    for start in range(8):
+        values = bound(SCHOOLS, {"y": memory[start : start + 3], "sigma": 1.0 + memory[5:8]}).values
+        assert all(values[name].data_ptr() % 64 == 0 for name in ("y", "sigma"))

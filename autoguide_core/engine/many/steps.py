@@ -82,9 +82,9 @@ def run_many(
         run.elbo[first : first + count] = _elbo_of_each(runner, run.state, noise, rows, first)
         pace.took(count, time.perf_counter() - started)
         run.done = first + count
-        path = float(plan.rates(first, count).sum())
+        rates = plan.rates(first, count).numpy()
         for drift in run.drifts:
-            drift.update(run.done - 1, path)
+            drift.update(run.done - 1, rates)
         if not run.engines or run.engines[-1][0] != runner.name:
             run.engines.append((runner.name, first))
         after_block(run)

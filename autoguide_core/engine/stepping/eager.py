@@ -14,7 +14,7 @@ from autoguide_core.engine.optimisers import Optimiser
 from autoguide_core.engine.stepping.draws import SEED
 from autoguide_core.engine.stepping.parameters import flatten, unflatten
 from autoguide_core.engine.stepping.step import CARRY, State, Step, loss_slopes, part_of, prefixed
-from autoguide_core.engine.stepping.supply import seed_generators
+from autoguide_core.engine.stepping.supply import of_step, seed_generators
 from autoguide_core.engine.structure import parameters
 
 
@@ -41,7 +41,7 @@ class EagerRunner:
         """
         elbo = torch.full((len(rows),), torch.nan, dtype=torch.float64)
         for k, row in enumerate(rows):
-            given = [drawn[k] for drawn in noise]
+            given = of_step(noise, k)
             seed_generators(self._step.draws, given)
             new, elbo[k] = self._step(state, given, row)
             if len(pyro.get_param_store()) > self._stored:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from autoguide_core.engine.stepping.step import State
 from autoguide_core.engine.stepping.step_graph import StepGraph
-from autoguide_core.engine.stepping.supply import seed_generators
+from autoguide_core.engine.stepping.supply import of_step, seed_generators
 
 
 class GraphRunner:
@@ -32,7 +32,7 @@ class GraphRunner:
         values = [state[name] for name in self._names]
         with torch.no_grad():
             for k, row in enumerate(rows):
-                given = [drawn[k] for drawn in noise]
+                given = of_step(noise, k)
                 seed_generators(self._draws, given)
                 *values, elbo[k] = self._graph(*values, *given, row)
         for name, value in zip(self._names, values, strict=True):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,9 @@ from autoguide_core.engine.stepping.pace import Pace
 from autoguide_core.engine.stepping.progressed import Progressed
 from autoguide_core.engine.stepping.step import copied, restore
 from autoguide_core.engine.stepping.stepper import Stepper
+
+_CHUNK = 4096
+"""Steps whose rates and rows are worked out together."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,33 @@ class Plan:
 
     def rates(self, first: int, count: int) -> Tensor:
         """Learning rates of ``count`` steps from ``first`` (from 0), float64."""
-        return rates(self.schedule, self.optimiser.lr, _numbers(first, count), self.total)
+        return torch.cat([chunk[0][part] for chunk, part in self._chunks(first, count)])
 
     def rows(self, first: int, count: int) -> Tensor:
         """The optimizer's rows of those steps, float64, (count, H)."""
-        return self.optimiser.rows(_numbers(first, count), self.rates(first, count))
+        return torch.cat([chunk[1][part] for chunk, part in self._chunks(first, count)])
+
+    def _chunks(self, first: int, count: int) -> Iterator[tuple[tuple[Tensor, Tensor], slice]]:
+        """The chunks that hold some steps, and the part of each.
+
+        The last elements of a vector get other last digits from torch than those before them. So
+        that the numbers of a step are the same in whatever block it is made, they are worked out
+        in chunks of a fixed length, whatever is asked for.
+        """
+        step, end = first, first + count
+        while step < end:
+            number, offset = divmod(step, _CHUNK)
+            stop = min(_CHUNK, offset + end - step)
+            yield _chunk(self, number), slice(offset, stop)
+            step += stop - offset
+
+
+@functools.lru_cache(maxsize=16)
+def _chunk(plan: Plan, number: int) -> tuple[Tensor, Tensor]:
+    """Rates and rows of the steps of a chunk; some may be beyond the last step of the run."""
+    steps = torch.arange(number * _CHUNK + 1, (number + 1) * _CHUNK + 1)
+    of_steps = rates(plan.schedule, plan.optimiser.lr, steps, plan.total)
+    return of_steps, plan.optimiser.rows(steps, of_steps)
 
 
 def run_steps(
@@ -81,17 +107,13 @@ def run_steps(
         pace.took(count, time.perf_counter() - started)
         progressed.elbo[first : first + count] = elbo.numpy()
         progressed.done = first + count
-        progressed.drift.update(progressed.done - 1, float(plan.rates(first, count).sum()))
+        progressed.drift.update(progressed.done - 1, plan.rates(first, count).numpy())
         if not progressed.engines or progressed.engines[-1][0] != runner.name:
             progressed.engines.append((runner.name, first))
         after_block(progressed)
         stepper.look_round()
         if stepper.runner is not runner:
             pace.restart()
-
-
-def _numbers(first: int, count: int) -> Tensor:
-    return torch.arange(first + 1, first + count + 1)
 
 
 def _source(plan: Plan, stepper: Stepper, state: Mapping[str, Tensor]) -> NoiseSource:

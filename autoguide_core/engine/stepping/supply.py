@@ -67,6 +67,15 @@ def supplied(
         source.finish()
 
 
+def of_step(noise: Sequence[Tensor], step: int) -> list[Tensor]:
+    """The draws of one step of a block, each in memory of its own.
+
+    In a block a draw lies at any address, and torch's products of matrices get other last digits
+    where their operands begin elsewhere relative to the processor's registers.
+    """
+    return [drawn[step].clone() for drawn in noise]
+
+
 def seed_generators(draws: Sequence[Draw], given: Sequence[Tensor]) -> None:
     """Seed the generators of torch, numpy and Python for one step, where a step uses them."""
     if draws and draws[-1] == SEED:

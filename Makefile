@@ -4,12 +4,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 WORKERS ?= auto
+SECONDS ?= 600
+SEED ?= 1
 
 # Small steps want one thread each; the workers use the cores.
 export OMP_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help fit test check docs clean
+.PHONY: help fit test check docs fuzz clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +27,9 @@ check: $(VENV)/.dev ## Lint, check the formatting and the types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+fuzz: $(VENV)/.dev ## Look for faults with random input: make fuzz SECONDS=600 SEED=1 [ONLY=specs,ir]
+	$(BIN)/python -m fuzz --seconds $(SECONDS) --seed $(SEED) $(if $(ONLY),--only $(ONLY))
 
 docs: $(VENV)/.dev ## Regenerate the reference pages and the parser's tables
 	$(BIN)/python -m grammar.tables

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _SCRIPT = """#!/bin/sh
@@ -14,6 +18,18 @@ for word in "$@"; do
 done
 exec {compiler} "$@"
 """
+
+
+@contextmanager
+def quick_compilation() -> Iterator[None]:
+    """Compile within a block with a quick compiler, unless the user has chosen one."""
+    chosen = os.environ.get("PPLC_COMPILER")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["PPLC_COMPILER"] = chosen or quick_compiler(Path(folder))
+        try:
+            yield
+        finally:
+            os.environ["PPLC_COMPILER"] = chosen or ""
 
 
 def quick_compiler(folder: Path) -> str:

@@ -1,0 +1,1 @@
+"""Faults around the command line: signals, kills, odd files, files that change during a fit."""

@@ -1,0 +1,1 @@
+"""Random right specs: scipy's reading of them is the emitted model's, the graph's, and C++'s."""

@@ -13,7 +13,7 @@ import fuzz.specs.checks
 from fuzz.__main__ import main
 from fuzz.campaigns import CAMPAIGNS
 from fuzz.clock import Clock
-from fuzz.faults import interrupts, races
+from fuzz.faults import interrupts
 from fuzz.findings import Findings
 from fuzz.semantics import expressions
 from fuzz.semantics.comparison import compare_model
@@ -39,18 +39,14 @@ def test_campaign(name: str, tmp_path: Path) -> None:
     assert not findings.found
 
 
-def test_signals_and_races(tmp_path: Path) -> None:
+def test_a_signal(tmp_path: Path) -> None:
     findings = Findings(tmp_path)
     interrupts.try_one(interrupts.SIGNALS[1], True, 5.0, findings)
-    races.try_one(races.EVENTS[0], 5.0, findings)
     assert not findings.found
 
 
 def test_a_wrong_meaning_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(expressions.UNARY, "tanh({})", np.sin)
-    monkeypatch.setattr(
-        expressions, "unary", lambda x, random: expressions.applied("tanh({})", np.sin, x)
-    )
     findings = Findings(tmp_path)
     random = Random(0)
     for _ in range(20):

@@ -82,7 +82,7 @@ def test_a_fitted_guide_has_its_own_values_in_any_store(make: Callable[[], Any])
         assert mean_of_b(results[y].guide) == pytest.approx(y * 2 / 3, abs=0.4)
     with results[2.0].parameters():
         assert mean_of_b(results[2.0].guide) == pytest.approx(4 / 3, abs=0.4)
-    twin = pickle.loads(pickle.dumps(results[-4.0].guide))  # noqa: S301
+    twin = pickle.loads(pickle.dumps(results[-4.0].guide))
     assert mean_of_b(twin) == pytest.approx(-8 / 3, abs=0.4)
     again = fitted(copy.deepcopy(results[-4.0].guide), -4.0, steps=2, method="adam")
     assert mean_of_b(again.guide) == pytest.approx(-8 / 3, abs=0.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,8 +24,10 @@ Vector = npt.NDArray[np.float64]
 
 _MOST_EXACT = 100
 _MOST_WORKERS = 4
-_CLOSE_BY = 0.05
-"""How far from the start the points are that compiled code is proved at."""
+_PROVED_AROUND, _WIDTH = 20, 2.0
+"""Where to prove compiled code: around the start, or points drawn as samplers draw their starts."""
+_CLOSE_BY = (0.05, 0.005, 0.0)
+"""How far apart the points are there; less where the density is not finite otherwise."""
 
 
 class CompiledGradients:
@@ -52,6 +55,7 @@ class CompiledGradients:
         if not self.obstacle:
             try:
                 self._graph = _as_step(gradients, dim, count)
+                self._trial = _trial_points(gradients, count)
                 self._workers = [self._worker()]
                 self.engine = "native"
             except (Untraceable, NativeUnavailable) as error:
@@ -111,7 +115,7 @@ class CompiledGradients:
         return float(values[0]), slopes[0].numpy()
 
     def _worker(self) -> _Worker:
-        return _Worker(self._graph, self._gradients.start, self._count)
+        return _Worker(self._graph, self._trial)
 
     def _all_workers(self) -> list[_Worker]:
         """All workers, made when they are first needed; none where one of them is wrong."""
@@ -136,15 +140,14 @@ class _Worker:
 
     Args:
         graph: The evaluation as a step.
-        start: A point of finite density; the code is proved there and close by.
-        count: Points per call.
+        points: Points of finite density, as many as are evaluated at once, (S, D): the code is
+            proved there and close by.
     """
 
-    def __init__(self, graph: StepGraph, start: torch.Tensor, count: int) -> None:
-        dim = len(start)
+    def __init__(self, graph: StepGraph, points: torch.Tensor) -> None:
+        count, dim = points.shape
         self._state, self._row = _state(dim, count), torch.zeros(1, 1, dtype=torch.float64)
-        waves = torch.sin(torch.arange(count * dim, dtype=torch.float64)).view(count, dim)
-        self._state["points"].copy_(start + _CLOSE_BY * waves)
+        self._state["points"].copy_(points)
         pending = start_native(graph, self._state, (), self._row[0], "density", ("points",))
         self._runner: NativeRunner = pending.runner()
 
@@ -199,6 +202,27 @@ def _state(dim: int, count: int) -> dict[str, torch.Tensor]:
         "slopes": torch.zeros(count, dim, dtype=torch.float64),
         "values": torch.zeros(count, dtype=torch.float64),
     }
+
+
+def _trial_points(gradients: Gradients, count: int) -> torch.Tensor:
+    """Points (S, D) at which the density and its gradient are finite.
+
+    Raises:
+        NativeUnavailable: If none were found, so that there is nothing to prove the code with.
+    """
+    centre, dim = gradients.start, len(gradients.start)
+    waves = torch.sin(torch.arange(count * dim, dtype=torch.float64)).view(count, dim)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(_PROVED_AROUND):
+        for apart in _CLOSE_BY:
+            points = centre + apart * waves
+            with contextlib.suppress(RuntimeError, ValueError):  # a matrix without a factor, say
+                values, slopes = gradients.value_and_grad(points)
+                if bool(values.isfinite().all() & slopes.isfinite().all()):
+                    return points
+        drawn = torch.rand(dim, generator=generator, dtype=torch.float64)
+        centre = _WIDTH * (2.0 * drawn - 1.0)
+    raise NativeUnavailable("the density is not finite where its compiled code was to be tried")
 
 
 def _as_step(gradients: Gradients, dim: int, count: int) -> StepGraph:

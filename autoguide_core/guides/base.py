@@ -16,6 +16,7 @@ from torch.distributions import biject_to
 
 from autoguide_core.guides.copying import copied_state, saved_state
 from autoguide_core.guides.draws import NUM_QUANTILE_DRAWS, align_draws, quantiles_of_draws
+from autoguide_core.guides.having_say import Say, counted, find_say
 from autoguide_core.guides.live import (
     MINIBATCH,
     ModelWatcher,
@@ -106,6 +107,7 @@ class AutoGuide(LoadableModule):
         self._supports: dict[str, Any] = {}
         self._live_supports: dict[str, frozenset[str]] = {}
         self._masks: dict[str, SiteMask] = {}
+        self._say: dict[str, Say] = {}
         self._has_given_indices = False
         self._plate_depth = 0
         self._in_full_size = False
@@ -169,7 +171,9 @@ class AutoGuide(LoadableModule):
     def _find_live_sites(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Record which sites have a support or a mask that may change from call to call."""
         sites = dict(self._sites())
-        self._masks = {name: site_mask(site) for name, site in sites.items()}
+        masks = {name: site_mask(site) for name, site in sites.items()}
+        self._say = find_say(self._full_model(), sites, masks, args, kwargs)
+        self._masks = {name: self._mask_of(site) for name, site in sites.items()}
         if self._reads_supports:
             self._live_supports = support_sources(self._full_model(), sites, args, kwargs)
             for name, site in sites.items():
@@ -309,7 +313,11 @@ class AutoGuide(LoadableModule):
             unconstrained={},
             wanted=self._masks,
         )
-        return {name: site_mask(now[name]) for name in self._masks}
+        return {name: self._mask_of(now[name]) for name in self._masks}
+
+    def _mask_of(self, site: Site) -> SiteMask:
+        """What a site's mask leaves out of the guide."""
+        return counted(site_mask(site), self._say.get(site["name"]))
 
     def _current_supports(
         self, unconstrained: Mapping[str, Tensor], *args: Any, **kwargs: Any

@@ -20,7 +20,7 @@ from autoguide_core.guides.full_size import full_size_model
 from autoguide_core.guides.live import current_sites, support_sources
 from autoguide_core.guides.naming import get_deep, parameter_paths, set_deep
 from autoguide_core.guides.normal import batch_mask
-from autoguide_core.guides.supports import full_shape, site_mask, tile_to_full_size
+from autoguide_core.guides.supports import full_shape, tile_to_full_size
 from autoguide_core.initialization import Site
 
 # Families with probabilities of their own; all others get a table over their values.
@@ -235,7 +235,7 @@ class AutoDiscreteParallel(AutoGuide):
             sites = current_sites(
                 self._full_model(), args, kwargs, plates=plates, values={}, unconstrained={}
             )
-        return {name: site_mask(sites[name]).batch for name in masked}
+        return {name: self._mask_of(sites[name]).batch for name in masked}
 
 
 def _named_family(prior: Any) -> Any:

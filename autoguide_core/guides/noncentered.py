@@ -18,7 +18,7 @@ from autoguide_core.guides.following import Follow, Knowledge, RandomDraws, unde
 from autoguide_core.guides.live import Substitute
 from autoguide_core.guides.multivariate import AutoMultivariateNormal
 from autoguide_core.guides.scales import DEFAULT_SCALE, InitScale
-from autoguide_core.guides.supports import constrain, hold_masked, site_mask, unconstrained_value
+from autoguide_core.guides.supports import constrain, hold_masked, unconstrained_value
 from autoguide_core.initialization import InitStrategy, Site, init_to_median
 from autoguide_core.noncentring import Conditional, FollowerFinder, location_scale
 
@@ -136,7 +136,7 @@ class AutoNoncenteredMultivariateNormal(AutoMultivariateNormal):
         with_density = poutine.get_mask() is not False
         for name, site in self._sites():
             now, draw, event_dim = run.sites[name], unconstrained[name], site["fn"].event_dim
-            mask = site_mask(now)
+            mask = self._mask_of(now)
             value, log_density = constrain(
                 now["fn"].support, event_dim, run.free[name], mask, with_density=with_density
             )

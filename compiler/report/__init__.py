@@ -4,7 +4,8 @@
 template with them. A new section is a file in `sections` and a line in its table.
 """
 
-from compiler.report.content import Content, content_in, content_of
+from compiler.report.content import Content, content_of
+from compiler.report.opening import content_in
 from compiler.report.page import report_page
 
 __all__ = ["Content", "content_in", "content_of", "report_page"]

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
-from pydantic import ValidationError
 
-from compiler.diagnostics import Diagnostics, SpecError
 from compiler.ir import Guide, Program
 from compiler.report.draws import SiteDraws, site_draws
-from compiler.run.folder import SETTINGS_FILE, is_fit_folder, settled
-from compiler.run.output import (
-    MODULE_FILE,
-    POSTERIOR_FILE,
-    PROGRAM_FILE,
-    SPEC_FILE,
-    SUMMARY_FILE,
-    summary_record,
-)
+from compiler.run.output import summary_record
 
 if TYPE_CHECKING:
     from compiler.run.result import Fit
@@ -84,58 +72,6 @@ def content_of(fit: Fit) -> Content:
         record=_plain(fit.record),
         outcome=_plain(summary_record(fit)),
     )
-
-
-def content_in(folder: Path) -> Content:
-    """Return what the report of a saved fit is made from.
-
-    Raises:
-        SpecError: The folder is not the output of a fit, or not of this version.
-    """
-    diagnostics = Diagnostics(str(folder), "")
-    try:
-        with settled(folder):
-            return _content_in(folder, diagnostics)
-    except (OSError, ValueError, ValidationError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        diagnostics.report(
-            "PPL098",
-            None,
-            f"the fit in {folder} cannot be read: {reason}",
-            "fit it anew with this version",
-        )
-        raise SpecError(diagnostics) from error
-
-
-def _content_in(folder: Path, diagnostics: Diagnostics) -> Content:
-    if not is_fit_folder(folder):
-        diagnostics.report(
-            "PPL098",
-            None,
-            f"{folder} is not the output folder of a fit",
-            "give the folder that `compile-and-fit --out` wrote",
-        )
-        raise SpecError(diagnostics)
-    spec = folder / SPEC_FILE
-    return Content(
-        program=Program.model_validate_json(_text(folder / PROGRAM_FILE)),
-        spec=_text(spec) if spec.exists() else None,
-        module=_text(folder / MODULE_FILE),
-        groups=_groups(folder / POSTERIOR_FILE),
-        record=json.loads(_text(folder / SETTINGS_FILE)),
-        outcome=json.loads(_text(folder / SUMMARY_FILE)),
-    )
-
-
-def _groups(path: Path) -> dict[str, xr.Dataset]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of xarray and h5netcdf, about each other
-        with xr.open_datatree(path, engine="h5netcdf") as tree:
-            return {name: child.to_dataset().load() for name, child in tree.children.items()}
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
 
 
 def _plain(record: Mapping[str, Any]) -> Mapping[str, Any]:

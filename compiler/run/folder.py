@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 
 from compiler.diagnostics import Diagnostics, SpecError
+from compiler.files import UnreadableError, read_text
 from compiler.writing import write_whole
 
 if sys.platform != "win32":
@@ -36,6 +37,9 @@ MARK = {"written_by": "pplc"}
 _MANIFEST = ".pplc.json"
 _NEW = ".pplc-new"
 _HIDDEN = ".pplc-"
+_MOST_SETTINGS = 100_000_000
+"""Bytes beyond which a file is none that holds settings."""
+
 _PATIENCE = 10.0
 """Seconds to wait for another process, which may have been stopped, that has the folder open."""
 
@@ -226,8 +230,8 @@ def add_file(folder: Path, name: str, data: bytes) -> None:
 def is_fit_folder(folder: Path) -> bool:
     """Whether a folder is the output of a fit."""
     try:
-        content = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = json.loads(read_text(folder / SETTINGS_FILE, _MOST_SETTINGS))
+    except (UnreadableError, ValueError, RecursionError):
         return False
     return isinstance(content, dict) and content.items() >= MARK.items()
 

@@ -56,8 +56,8 @@ def as_array(raw: Any) -> Array:
     _flatten(raw, shape, (), flat)
     kinds = set(map(type, flat))
     if kinds <= {int, float}:
-        with suppress(OverflowError):  # such a number is reported where it stands
-            return np.array(flat, dtype=float).reshape(shape)
+        with suppress(OverflowError):  # such a number is reported where it is
+            return np.array(flat, dtype=np.int64 if kinds == {int} else float).reshape(shape)
     array = np.empty(len(flat), dtype=object)
     array[:] = flat
     return array.reshape(shape)

@@ -182,11 +182,10 @@ def _tensor(
         found = places(drafted, sizes, labels, diagnostics)
         return None if found is None else torch.as_tensor(found)
     check_values(drafted, diagnostics)
-    tensor = torch.as_tensor(np.ascontiguousarray(drafted.values), dtype=dtype)
-    tensor = tensor.reshape(drafted.values.shape)
-    if drafted.mapped and tensor.dtype == dtype:
-        tensor = tensor.clone()  # of its own: whoever owns the memory may write to it
-    elif _begins_by_chance(tensor):
+    values = drafted.values
+    own = np.array(values, order="C") if drafted.mapped else np.ascontiguousarray(values)
+    tensor = torch.as_tensor(own, dtype=dtype).reshape(values.shape)
+    if _begins_by_chance(tensor):
         tensor = tensor.clone()
     if not drafted.variable.missing and not bool(torch.isfinite(tensor).all()):
         _report_overflow(drafted, dtype, diagnostics)

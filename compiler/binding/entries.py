@@ -21,8 +21,8 @@ GAPS = frozenset(
 
 _TRUTH = {"true": 1.0, "TRUE": 1.0, "True": 1.0, "false": 0.0, "FALSE": 0.0, "False": 0.0}
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([ T].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
-EXACT = 2.0**53
-"""Whole numbers up to this have exact values as floating-point numbers; of greater ones some do."""
+EXACT = 2.0**53 - 1
+"""Whole numbers up to this are told apart as floating-point numbers."""
 
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 
@@ -102,7 +102,7 @@ def _as_float(entry: Any) -> float:
 def brief(entry: Any) -> str:
     """Return an entry as text that is short enough for a message."""
     if isinstance(entry, int) and abs(entry) >= 10**40:
-        return f"a whole number of {int(entry.bit_length() * 0.30103) + 1:,} digits"
+        return f"a whole number of about {entry.bit_length() * 0.30103:,.0f} digits"
     return repr(str(entry)[:60])
 
 

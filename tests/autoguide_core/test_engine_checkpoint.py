@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyro
@@ -20,6 +24,9 @@ from autoguide_core import AutoNormal, FitError, FitResult, FitSettings, fit
 from autoguide_core.engine.native.errors import NativeUnavailable
 from autoguide_core.engine.progress import Progress
 from autoguide_core.engine.stepping import choice
+from autoguide_core.engine.stepping.checkpoint import Checkpoint
+from autoguide_core.engine.stepping.progressed import Progressed
+from autoguide_core.engine.stepping.resume import Keeper
 
 DATA = torch.linspace(-1.0, 3.0, 40)
 
@@ -157,3 +164,82 @@ def test_other_surroundings_are_noted(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "with other torch" in notes
     assert "another engine, 'graph' instead of 'native'" in notes
     assert "not compiled: there is no compiler" in notes
+
+
+def places(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every place in nested dicts and lists but the outermost."""
+    entries: Any = value.items() if isinstance(value, dict) else ()
+    entries = enumerate(value) if isinstance(value, list | tuple) else entries
+    for key, entry in entries:
+        yield (*place, key)
+        yield from places(entry, (*place, key))
+
+
+def changed(value: Any, place: tuple[str | int, ...], change: Callable[[Any], Any]) -> Any:
+    """A copy with what stands at a place exchanged, or left out where that is `GONE`."""
+    if not place:
+        return change(value)
+    key, *rest = place
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    copied = {k: changed(v, tuple(rest), change) if k == key else v for k, v in pairs}
+    kept = {k: v for k, v in copied.items() if v is not GONE}
+    return kept if isinstance(value, dict) else type(value)(kept.values())
+
+
+GONE = object()
+CHANGES: dict[str, Callable[[Any], Any]] = {
+    "is gone": lambda old: GONE,
+    "is null": lambda old: None if old is not None else 3,
+    "is of another type": lambda old: {"x": [1]} if not isinstance(old, dict) else 3,
+    "is NaN": lambda old: old * math.nan if isinstance(old, torch.Tensor) else math.nan,
+    "is too long": lambda old: (
+        torch.ones(77) if isinstance(old, torch.Tensor) else -1 if isinstance(old, int) else 10**9
+    ),
+    "is of another form": lambda old: (
+        old.half() if isinstance(old, torch.Tensor) else torch.ones(2)
+    ),
+}
+
+
+def test_a_checkpoint_with_any_field_damaged_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "fit.pt"
+    run(path, "eager", 30)
+    whole = torch.load(path, weights_only=True)
+    met: list[Progressed] = []
+    take_up = Keeper.take_up
+
+    def remembered(keeper: Keeper, progressed: Progressed) -> str | None:
+        met.append(progressed)
+        return take_up(keeper, progressed)
+
+    monkeypatch.setattr(Keeper, "take_up", remembered)
+    os.rename(path, tmp_path / "kept.pt")
+    run(path, "eager", 30)
+    begun, file = met[0], Checkpoint(path, 0.0)
+    begun.done = 0
+    assert file.read(whole["fingerprint"], begun) is not None
+    taken = set()
+    for place in places(whole):
+        for name, change in CHANGES.items():
+            torch.save(changed(whole, place, change), path)
+            with suppress(FitError):
+                file.read(whole["fingerprint"], begun)
+                taken.add((*place, name))
+    # What a machine may lack, and numbers that nobody can tell to be wrong.
+    assert taken == {
+        *(("surroundings", name, "is gone") for name in whole["surroundings"]),
+        *(("drift", name, "is too long") for name in ("path", "ratio")),
+    }
+    for content in ([1, 2], torch.ones(3), "abc", 3, {}, {"fingerprint": None, "format": 1}):
+        torch.save(content, path)
+        with pytest.raises(FitError, match="damaged"):
+            file.read(whole["fingerprint"], begun)
+
+
+def test_what_is_no_file_is_no_checkpoint(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pt")
+    for path in (tmp_path / "pipe.pt", tmp_path, Path("/dev/full")):
+        with pytest.raises(FitError, match="is not a file; name another one"):
+            run(path, "eager", 30)

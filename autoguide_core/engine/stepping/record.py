@@ -53,7 +53,7 @@ class Record(_Strict):
         surroundings: What the last digits depend on besides.
     """
 
-    format: Literal[1] = 1
+    format: Literal[1]
     fingerprint: dict[str, str]
     state: dict[str, Tensor]
     done: NonNegativeInt
@@ -72,6 +72,9 @@ class Record(_Strict):
         """
         yield from _unlike("state", self.state, progressed.state)
         yield from _unlike("drift.start", self.drift.start, progressed.drift.parameters, some=True)
+        furthest = self.drift.name
+        if furthest not in progressed.drift.parameters if self.drift.ratio else furthest:
+            yield f"drift.name is {furthest!r} for a ratio of {self.drift.ratio:g}"
         if self.done > len(progressed.elbo):
             yield f"done is {self.done:,} of {len(progressed.elbo):,} steps"
         if self.elbo.shape != (self.done,) or self.elbo.dtype != torch.float64:

@@ -68,6 +68,7 @@ class Keeper:
         if not (now or is_done or self._checkpoint.is_due):
             return
         record = Record(
+            format=1,
             fingerprint=dict(self._fingerprint),
             state=progressed.state,
             done=progressed.done,

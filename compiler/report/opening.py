@@ -63,9 +63,9 @@ def _content_in(folder: Path) -> Content:
         program=program,
         spec=_read(spec, str) if spec.exists() else None,
         module=_read(folder / MODULE_FILE, str),
-        groups=_groups(folder / POSTERIOR_FILE, program),
         record=_read(folder / SETTINGS_FILE, lambda text: read_saved(SavedRecord, text)),
         outcome=_read(folder / SUMMARY_FILE, lambda text: read_saved(SavedOutcome, text)),
+        groups=_groups(folder / POSTERIOR_FILE, program),
     )
 
 

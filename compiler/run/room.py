@@ -23,11 +23,11 @@ def check_room_for_fit(job: Job, fits: int = 1) -> None:
         SpecError: Steps, particles, draws or fits are too many.
     """
     engine = job.settings.engine
-    _check(job, "steps", engine.steps, 2 * engine.steps * fits)
-    _check(job, "particles", engine.particles, _numbers(job) * engine.particles * fits)
+    of_steps, of_particles = 2 * engine.steps, _numbers(job) * engine.particles
+    _check(job, "steps", engine.steps, of_steps)
+    _check(job, "particles", engine.particles, of_particles)
     check_room_for_draws(job, "draws", job.settings.draws)
-    if fits > 1:
-        _check(job, "restarts", fits, _numbers(job) * fits)
+    _check(job, "the number of fits", fits, (of_steps + of_particles) * fits)
     job.diagnostics.raise_errors()
 
 

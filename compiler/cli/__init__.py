@@ -5,17 +5,27 @@ import io
 import os
 import sys
 
+from compiler.cli import signals
+
 
 def main() -> None:
     """Run `pplc`."""
+    signals.run(_pplc)
+
+
+def compile_and_fit_main() -> None:
+    """Run `compile-and-fit`, which is `pplc fit`."""
+    signals.run(_compile_and_fit)
+
+
+def _pplc() -> None:
     _start()
     from compiler.cli.group import pplc
 
     pplc.main(prog_name="pplc")
 
 
-def compile_and_fit_main() -> None:
-    """Run `compile-and-fit`, which is `pplc fit`."""
+def _compile_and_fit() -> None:
     _start()
     from compiler.cli.compile_and_fit import command
 

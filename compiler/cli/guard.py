@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from compiler.cli import signals
 from compiler.cli.report import show
 from compiler.diagnostics import SpecError
 from compiler.memory import is_out_of_memory
@@ -73,9 +74,12 @@ class Guarded(click.Command):
             error.show()
             code = error.exit_code
         except click.Abort:
-            click.echo("interrupted", err=True)
+            if not signals.came():
+                click.echo("interrupted", err=True)
             code = INTERRUPTED
         except Exception as error:
+            if signals.came():  # somebody has made another error of it
+                sys.exit(INTERRUPTED)
             if os.environ.get("PPLC_TRACEBACK"):
                 raise
             if is_out_of_memory(error):

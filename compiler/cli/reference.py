@@ -31,7 +31,7 @@ a command takes a spec, it takes a `.ppl` file, an IR file (`.json`) or `-` for 
 | 2 | the command line is wrong |
 | 3 | with `--strict`: done, but the result cannot be relied on |
 | 70 | a mistake in pplc itself, which asks to be reported |
-| 130 | interrupted |
+| 129, 130, 143 | ended by SIGHUP, SIGINT (Ctrl-C) or SIGTERM; nothing half-written is left |
 
 | environment variable | effect |
 |---|---|

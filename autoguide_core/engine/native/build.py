@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 import weakref
@@ -15,15 +14,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from autoguide_core.engine.interrupts import Interrupts
 from autoguide_core.engine.native.cache import Cache
 from autoguide_core.engine.native.lock import Lock
-from autoguide_core.engine.native.toolchain import Toolchain, first_error, quiet_environment
-
-_GROUP = None if sys.platform == "win32" else 0
-"""The compiler and the programs that it starts form a group, so that all can be stopped."""
-
-_GRACE = 2.0
-"""Seconds that a compiler has for removing its own temporary files."""
+from autoguide_core.engine.native.toolchain import (
+    MOST_OUTPUT,
+    Toolchain,
+    first_error,
+    started,
+    stop,
+)
 
 
 class Build:
@@ -47,21 +47,19 @@ class Build:
         self.source = cache.path(key, f"{name}.cpp")
         self.library = cache.path(key, f"{name}.so")
         self._began = time.time()
-        # Not a pipe: that could fill up, and block the compiler.
-        self._messages = tempfile.TemporaryFile()  # noqa: SIM115
         try:
-            self.source.write_text(source, encoding="utf-8")
-            self._process = subprocess.Popen(
-                toolchain.arguments(self.source, self.library, len(source.encode())),
-                stdin=subprocess.DEVNULL,
-                stdout=self._messages,
-                stderr=self._messages,
-                env=quiet_environment(),
-                process_group=_GROUP,
-            )
+            self._messages = tempfile.TemporaryFile(dir=cache.folder)  # noqa: SIM115
+            try:
+                self.source.write_text(source, encoding="utf-8")
+                self._process = started(
+                    toolchain.arguments(self.source, self.library, len(source.encode())),
+                    self._messages,
+                )
+            except OSError:
+                self._messages.close()
+                self.source.unlink(missing_ok=True)
+                raise
         except OSError:
-            self._messages.close()
-            self.source.unlink(missing_ok=True)
             lock.release()
             raise
         self.discard = weakref.finalize(
@@ -85,7 +83,7 @@ class Build:
     def problem(self) -> str:
         """Return why the compiler, which has ended, refused the source; empty if it did not."""
         self._messages.seek(0)
-        output = self._messages.read().decode(errors="replace")
+        output = self._messages.read(MOST_OUTPUT).decode(errors="replace")
         code = self._process.returncode
         if code < 0:
             return f"it was ended by signal {-code}"
@@ -106,23 +104,10 @@ def _discard(
     """Stop a build if it still runs, and remove its files; in the process that began it only."""
     if os.getpid() != owner:
         return
-    if process.poll() is None:
-        _signal(process, signal.SIGTERM)
-        try:
-            process.wait(_GRACE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    messages.close()
-    for file in files:
-        with suppress(OSError):
-            file.unlink()
-    lock.release()
-
-
-def _signal(process: subprocess.Popen[bytes], number: int) -> None:
-    if sys.platform == "win32":
-        process.terminate()
-    else:
-        with suppress(OSError):  # it has just ended
-            os.killpg(process.pid, number)
+    with Interrupts(patience=math.inf):
+        stop(process)
+        messages.close()
+        for file in files:
+            with suppress(OSError):
+                file.unlink()
+        lock.release()

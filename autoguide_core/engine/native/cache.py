@@ -123,9 +123,14 @@ class Cache:
             "sha256": hashlib.sha256(built.read_bytes()).hexdigest(),
         }
         draft = built.with_suffix(".json")
-        draft.write_text(json.dumps(record, indent=1), encoding="utf-8")
-        for file, suffix in ((source, ".cpp"), (built, ".so"), (draft, ".json")):
-            file.replace(self.path(key, suffix))
+        try:
+            draft.write_text(json.dumps(record, indent=1), encoding="utf-8")
+            for file, suffix in ((source, ".cpp"), (built, ".so"), (draft, ".json")):
+                file.replace(self.path(key, suffix))
+        except BaseException:  # a full disk, an interrupt
+            draft.unlink(missing_ok=True)
+            self.remove(key)
+            raise
         self._shrink()
         self._sweep()
         return self.path(key, ".so")

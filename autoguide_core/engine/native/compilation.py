@@ -8,9 +8,11 @@ for the first.
 from __future__ import annotations
 
 import ctypes
+import math
 import time
 from pathlib import Path
 
+from autoguide_core.engine.interrupts import Interrupts
 from autoguide_core.engine.native.build import Build
 from autoguide_core.engine.native.cache import Cache, key_of, open_cache, private_cache
 from autoguide_core.engine.native.errors import NativeUnavailable
@@ -81,10 +83,9 @@ class Compilation:
         """Tell whether `result` would return (or raise) at once; takes microseconds."""
         if self._library is None and self._failure is None:
             try:
-                if self._build is None:
-                    self._look()
-                elif self._build.ended():
-                    self._finish(self._build)
+                if self._build is None or self._build.ended():
+                    with Interrupts(patience=math.inf):  # half-way they would leave files behind
+                        self._look() if self._build is None else self._finish(self._build)
             except OSError as error:
                 self._failure = CompileError(f"the compiled code cannot be kept: {error}")
         return self._library is not None or self._failure is not None
@@ -124,7 +125,8 @@ class Compilation:
         self._cache = cache
         self._toolchain = toolchain
         self._key = key_of(self._source, toolchain.fingerprint(size))
-        self._look()
+        with Interrupts(patience=math.inf):
+            self._look()
 
     def _look(self) -> None:
         """Take the library from the cache, or build it if nobody else does."""

@@ -14,12 +14,14 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 from autoguide_core.engine.native.errors import NativeUnavailable
 from autoguide_core.engine.native.host import host, processor
@@ -29,6 +31,18 @@ LARGE_SOURCE = 1_500_000
 
 TRIAL = "trial-"
 """How the names of folders begin in which a compiler is tried."""
+
+_GROUP = None if sys.platform == "win32" else 0
+"""The compiler and the programs that it starts form a group, so that all can be stopped."""
+
+_GRACE = 2.0
+"""Seconds that a compiler has for removing its own temporary files."""
+
+_PATIENCE = 60.0
+"""Seconds that a compiler has for a few lines."""
+
+MOST_OUTPUT = 100_000
+"""Bytes of what it prints that are read."""
 
 _CANDIDATES = ("c++", "g++", "clang++")
 
@@ -162,9 +176,43 @@ def first_error(output: str) -> str:
     return lines[0] if lines else "it printed nothing"
 
 
-def quiet_environment() -> dict[str, str]:
-    """Return the environment that compilers run in: the user's, with messages in English."""
-    return {**os.environ, "LC_ALL": "C"}
+def started(arguments: list[str], messages: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a compiler, to be ended by `stop`.
+
+    Args:
+        arguments: Its command line.
+        messages: Takes what it prints, in English. No pipe: that could fill up and block it.
+
+    Raises:
+        OSError: It cannot be started.
+    """
+    return subprocess.Popen(
+        arguments,
+        stdin=subprocess.DEVNULL,
+        stdout=messages,
+        stderr=messages,
+        env={**os.environ, "LC_ALL": "C"},
+        process_group=_GROUP,
+    )
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a compiler that still runs, with all that it has started."""
+    if process.poll() is None:
+        _signal(process, "SIGTERM")
+        try:
+            process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            _signal(process, "SIGKILL")
+            process.wait()
+
+
+def _signal(process: subprocess.Popen[bytes], name: str) -> None:
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        with suppress(OSError):  # it has just ended
+            os.killpg(process.pid, getattr(signal, name))
 
 
 def _words(command: str) -> list[str]:
@@ -212,29 +260,27 @@ def _tried(command: tuple[str, ...], identity: str, folder: Path) -> tuple[Toolc
             flags = (*_ALWAYS, *filter(None, choice))
             library = Path(place, f"trial{number}.so")
             arguments = Toolchain(command, "", flags, host()).arguments(source, library, 0)
-            accepted, output = _run(arguments)
+            accepted, output = _run(arguments, place)
             refusal = _load(library) if accepted else first_error(output)
             if not refusal:
-                version = _run([*command, "--version"])[1].partition("\n")[0].strip()
+                version = _run([*command, "--version"], place)[1].partition("\n")[0].strip()
                 return Toolchain(command, version, flags, host()), ""
     return None, refusal
 
 
-def _run(arguments: list[str]) -> tuple[bool, str]:
-    """Run a compiler; return whether it was content, and what it printed."""
-    try:
-        done = subprocess.run(
-            arguments,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=quiet_environment(),
-            check=False,
-            timeout=60,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return False, str(error)
-    return done.returncode == 0, done.stdout.decode(errors="replace")
+def _run(arguments: list[str], folder: str) -> tuple[bool, str]:
+    """Run a compiler; return whether it was content, and what it printed, by way of a folder."""
+    with tempfile.TemporaryFile(dir=folder) as messages:
+        try:
+            process = started(arguments, messages)
+            try:
+                code = process.wait(_PATIENCE)
+            finally:
+                stop(process)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return False, str(error)
+        messages.seek(0)
+        return code == 0, messages.read(MOST_OUTPUT).decode(errors="replace")
 
 
 def _load(library: Path) -> str:
@@ -249,5 +295,9 @@ def _load(library: Path) -> str:
 def _write(path: Path, text: str) -> None:
     """Write a small file whole: other processes see all of it, or nothing."""
     temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -94,7 +94,7 @@ def test_exit_codes(tmp_path: Path) -> None:
 
 CRASH = (
     "import compiler.cli, compiler.cli.specs\n"
-    "def crash(*_): raise ZeroDivisionError('oh')\n"
+    "def crash(*_, **__): raise ZeroDivisionError('oh')\n"
     "compiler.cli.specs.source = crash\n"
     "compiler.cli.main()"
 )

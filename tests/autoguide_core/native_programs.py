@@ -1,14 +1,23 @@
-"""Random programs of tensors, for comparing native code with torch."""
+"""Random programs of tensors, for comparing native code with torch.
+
+`disagreement(seed)` makes one, compiles it and compares; the tests and `make fuzz` call it.
+"""
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
 
 import torch
+from native_harness import compiled
 from torch import Tensor
 
 SIZES = (1, 2, 3, 5, 6)
+ROWS = (1200, 4099, 9001, 20011)
+"""Numbers of rows of large programs, the kernels of which are grouped from half a megabyte on."""
+
+BOUNDS = {torch.float64: 1e-9, torch.float32: 2e-3}
 Operation = Callable[[list[Tensor]], Tensor]
 
 _UNARY: dict[str, Callable[[Tensor], Tensor]] = {
@@ -51,20 +60,21 @@ class Program:
         seed: What decides on the operations.
         length: Their number.
         inputs: Tensors that the function will get, for their shapes.
+        most: Numbers that a value may have.
     """
 
-    def __init__(self, seed: int, length: int, inputs: Sequence[Tensor]) -> None:
-        self._random = random.Random(seed)
+    def __init__(self, seed: int, length: int, inputs: Sequence[Tensor], most: int = 400) -> None:
+        self._random, self._most = random.Random(seed), most
         self._operations: list[Operation] = []
         self.text: list[str] = []
         values = list(inputs)
         while len(self._operations) < length:
-            text, operation = self._any(values)
             try:
+                text, operation = self._any(values)
                 value = operation(values)
             except (RuntimeError, IndexError):  # shapes that do not fit
                 continue
-            if not 0 < value.numel() <= 400 or value.dim() > 4:
+            if not 0 < value.numel() <= most or value.dim() > 4:
                 continue
             values.append(value)
             self.text.append(f"{len(values) - 1}: {text} -> {tuple(value.shape)}")
@@ -91,6 +101,8 @@ class Program:
 
     def _binary(self, i: int, j: int, values: list[Tensor]) -> tuple[str, Operation]:
         name = self._random.choice(list(_BINARY))
+        if math.prod(torch.broadcast_shapes(values[i].shape, values[j].shape)) > self._most:
+            raise RuntimeError("too large")
         return f"{name}({i}, {j})", lambda v: _BINARY[name](v[i], v[j])
 
     def _reduced(self, i: int, j: int, values: list[Tensor]) -> tuple[str, Operation]:
@@ -158,12 +170,84 @@ class Program:
 
     def _multiplied(self, i: int, j: int, values: list[Tensor]) -> tuple[str, Operation]:
         products: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-            "matmul": lambda x, y: 0.25 * x @ y,
-            "with itself": lambda x, y: 0.25 * x @ x.transpose(-1, -2),
-            "transposed": lambda x, y: 0.25 * x.transpose(-1, -2) @ y,
+            "matmul": lambda x, y: 0.25 * self._product(x, y),
+            "with itself": lambda x, y: 0.25 * self._product(x, x.transpose(-1, -2)),
+            "transposed": lambda x, y: 0.25 * self._product(x.transpose(-1, -2), y),
             "addmm": lambda x, y: torch.addmm(x, x, y, beta=0.5, alpha=0.25),
-            "outer": lambda x, y: torch.outer(x.flatten(), y.flatten()),
+            "outer": lambda x, y: self._product(x.flatten()[:, None], y.flatten()[None]),
             "dot": lambda x, y: 0.25 * (x.flatten() @ y.flatten()),
         }
         name = self._random.choice(list(products))
         return f"{name} of {i}, {j}", lambda v: products[name](v[i], v[j])
+
+    def _product(self, x: Tensor, y: Tensor) -> Tensor:
+        """A matrix product, unless it would be too large."""
+        if x.dim() > 1 and y.dim() > 1:
+            batch = torch.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+            if math.prod(batch) * x.size(-2) * y.size(-1) > self._most:
+                raise RuntimeError("too large")
+        return x @ y
+
+
+def tensors(count: int, seed: int, dtype: torch.dtype, rows: int = 0) -> list[Tensor]:
+    """Tensors of random shapes, of up to three dimensions; half of them in ``rows`` rows."""
+    pick, generator = random.Random(seed), torch.Generator().manual_seed(seed)
+    shapes = [[pick.choice(SIZES) for _ in range(pick.randint(0, 3))] for _ in range(count)]
+    if rows:
+        shapes = [[rows, *s[:2]] if n % 2 == 0 else s for n, s in enumerate(shapes)]
+    return [torch.randn(s, generator=generator, dtype=torch.float64).to(dtype) for s in shapes]
+
+
+def disagreement(seed: int, *, length: int = 40, rows: int = 0, threads: int = 1) -> str:
+    """Compile three steps of a random program, each from torch's state, and compare.
+
+    Args:
+        seed: What decides on all: operations, shapes, types, what is state and what is seen.
+        length: Operations of the program.
+        rows: How long tensors are in a large program; 0 for a small one.
+        threads: For torch and for the compiled code.
+
+    Returns:
+        An empty text; or what differs, and the program.
+    """
+    dtype = torch.float64 if seed % 3 else torch.float32
+    old, noise, constants = (tensors(2, 3 * seed + part, dtype, rows) for part in range(3))
+    program = Program(seed, length, [*old, *noise, *constants], max(400, 20 * rows))
+    values = program([*old, *noise, *constants])
+    pick = random.Random(seed)
+    # In half of the programs few values are seen, so that most of them stay in registers.
+    seen = [n for n in range(len(values)) if seed % 2 or pick.random() < 0.2]
+    successor = [
+        next((n for n, v in enumerate(values) if v.shape == o.shape and pick.random() < 0.5), None)
+        for o in old
+    ]
+
+    def step(*inputs: Tensor) -> tuple[Tensor, ...]:
+        before, row = inputs[: len(old)], inputs[-1]
+        new = program([*before, *inputs[-1 - len(noise) : -1], *constants])
+        state = [
+            o if n is None else new[n].clamp(-3.0, 3.0)
+            for o, n in zip(before, successor, strict=True)
+        ]
+        return (*state, *(new[n] for n in seen), row[0])
+
+    seen_first = {f"value_{n}": torch.zeros(values[n].shape, dtype=dtype) for n in seen}
+    state = {**{f"old_{n}": value for n, value in enumerate(old)}, **seen_first}
+    threads_before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        steps = compiled(step, state, noise)
+        for factor in (1.0, 0.5, -1.0):
+            block = [factor * drawn[None] for drawn in noise]
+            expected, _ = steps.run_in_torch(block)
+            steps.run(block)
+            for name, value in expected.items():
+                found = steps.state[name]
+                bound = BOUNDS[dtype] * (1.0 + float(value.abs().max()))
+                finite = torch.equal(found.isfinite(), value.isfinite())
+                if not finite or not float((found - value).abs().max()) <= bound:
+                    return "\n".join([f"{name} of", *program.text])
+                found.copy_(value)
+    finally:
+        torch.set_num_threads(threads_before)
+    return ""

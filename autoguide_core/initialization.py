@@ -17,6 +17,8 @@ import functools
 import numbers
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import torch
@@ -30,6 +32,9 @@ Site: TypeAlias = dict[str, Any]
 InitStrategy: TypeAlias = Callable[[Site], Tensor]
 
 _LARGEST = 1e30
+
+START_RADII = (2.0,) * 40 + (1.0,) * 20 + (0.5,) * 20 + (0.1,) * 19
+"""Half the widths of the boxes that random starts are drawn from, one after the other."""
 
 __all__ = [
     "InitMessenger",
@@ -200,6 +205,38 @@ def init_to_generated(
     return strategy if site is None else strategy(site)
 
 
+@dataclass
+class Redrawn:
+    """What became of the first values of a guide's sites inside of `redrawn_starts`.
+
+    Attributes:
+        radius: Half the width of the box that values are drawn from; None where none are drawn.
+        kept: Sites that a user has given a value or a strategy of their own; they are left alone.
+    """
+
+    radius: float | None
+    kept: set[str] = field(default_factory=set)
+
+
+_redrawn: ContextVar[Redrawn | None] = ContextVar("redrawn", default=None)
+
+
+@contextmanager
+def redrawn_starts(radius: float | None) -> Iterator[Redrawn]:
+    """Inside, sites without a value of the user's own start at random when a guide is set up.
+
+    Args:
+        radius: Half the width of the box in unconstrained space that they are drawn from; None to
+            leave all sites where their strategies start.
+    """
+    redrawn = Redrawn(radius)
+    token = _redrawn.set(redrawn)
+    try:
+        yield redrawn
+    finally:
+        _redrawn.reset(token)
+
+
 class InitMessenger(Messenger):
     """Gives each latent site of a model the value that a strategy picks for it.
 
@@ -228,7 +265,12 @@ class InitMessenger(Messenger):
             return
         with torch.no_grad(), helpful_support_errors(msg):
             value = self.init_fn(msg)
-        is_custom = getattr(value, "_pyro_custom_init", True)
+            is_custom = getattr(value, "_pyro_custom_init", True)
+            if redrawn := _redrawn.get():
+                if is_custom:
+                    redrawn.kept.add(msg["name"])
+                elif redrawn.radius is not None:
+                    value = init_to_uniform(msg, redrawn.radius)
         if is_custom:
             value = _check_user_value(msg, value)
         # Cloned: the value becomes a parameter, and training must not change a tensor of the user's

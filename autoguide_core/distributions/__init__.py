@@ -20,6 +20,7 @@ from autoguide_core.distributions.gaps import Gaps
 from autoguide_core.distributions.mixture import Mixture, Point
 from autoguide_core.distributions.ordered import Ordered, PositiveOrdered
 from autoguide_core.distributions.ordered_probit import OrderedProbit
+from autoguide_core.distributions.sine_bivariate import SineBivariateVonMises
 from autoguide_core.distributions.skew_normal import SkewNormal
 from autoguide_core.distributions.truncated import Truncated
 from autoguide_core.distributions.truncated_counts import Bounded, TruncatedCounts
@@ -37,6 +38,7 @@ __all__ = [
     "OrderedProbit",
     "Point",
     "PositiveOrdered",
+    "SineBivariateVonMises",
     "SkewNormal",
     "Truncated",
     "TruncatedCounts",

@@ -10,25 +10,22 @@ from typing import Any
 import pyro
 import torch
 from pyro import poutine
+from pyro.distributions import constraints
 from pyro.poutine import Trace
+from pyro.poutine.messenger import Messenger
+from pyro.poutine.util import site_is_subsample
 
-from autoguide_core.engine.errors import FitError
-from autoguide_core.engine.structure import LastSite, Model, parameters, reason_of
+from autoguide_core.engine.errors import Fault, FitError
+from autoguide_core.engine.refusals import details_of, is_refusal, summary_of
+from autoguide_core.engine.structure import Model, parameters
 
-
-def check_start(
-    model: Model, guide: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> None:
-    """Evaluate guide and model once with validation on.
-
-    Raises:
-        FitError: If an argument of a distribution or an observed value is out of range, or a
-            site's log density is not finite.
-    """
-    name = _first_fault(model, guide, args, kwargs)
-    if name is not None:
-        message, site = name
-        raise FitError(f"the fit cannot start: {message}", site=site)
+_BOUNDED = (
+    constraints.boolean,
+    constraints.corr_cholesky,
+    constraints.one_hot,
+    constraints.simplex,
+    constraints.unit_interval,
+)
 
 
 def explain_failure(
@@ -43,32 +40,82 @@ def explain_failure(
         if not bool(torch.isfinite(value).all()):
             message = "its gradient was not finite at the step before; try a lower learning rate"
             return FitError(f"{where}parameter {name!r} is not finite ({message})", site=name)
-    fault = _first_fault(model, guide, args, kwargs)
+    fault = first_fault(model, guide, args, kwargs)
     if fault is None:
         return FitError(where + "no single site explains it; try a lower learning rate")
-    return FitError(where + fault[0], site=fault[1])
+    error = FitError(where + fault.whole, site=fault.site)
+    error.__cause__ = fault.error
+    return error
 
 
-def _first_fault(
+def first_fault(
     model: Model, guide: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> tuple[str, str | None] | None:
-    """The first thing wrong in a run of guide and model, as (sentence, site)."""
-    last_site = LastSite()
+) -> Fault | None:
+    """The first thing wrong in a run of guide and model with validation on, or None.
+
+    Args:
+        model: The model.
+        guide: The guide, already set up.
+        args: Positional arguments of both.
+        kwargs: Keyword arguments of both.
+
+    Raises:
+        Exception: What the model raises wherever it is evaluated.
+    """
+    reached = Reached()
     with pyro.validation_enabled(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             with poutine.block():
                 guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)
-                with last_site:
+                with reached:
                     replayed = poutine.replay(model, trace=guide_trace)
                     model_trace = poutine.trace(replayed).get_trace(*args, **kwargs)
-        except ValueError as error:
-            near = f" (just after site {last_site.name!r})" if last_site.name else ""
-            return f"{reason_of(error)}{near}", last_site.name
-        return _fault_in(guide_trace, "guide") or _fault_in(model_trace, "model")
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            return reached.fault(error)
+        return _fault_in(guide_trace, "guide", reached) or _fault_in(model_trace, "model", reached)
 
 
-def _fault_in(trace: Trace, whose: str) -> tuple[str, str] | None:
+class Reached(Messenger):
+    """The sample sites that a run of a model has come to, before it ended or failed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: str | None = None
+        self._unbounded: list[str] = []
+
+    def fault(self, error: Exception) -> Fault:
+        """What the error that ended the run tells."""
+        near = f" (just after site {self._last!r})" if self._last else ""
+        return Fault(
+            summary_of(error), self._last, error, self.unbounded(), details_of(error) + near
+        )
+
+    def unbounded(self) -> tuple[str, ...]:
+        """The latents so far whose support has no bound on one side at least."""
+        return tuple(self._unbounded)
+
+    def _pyro_sample(self, msg: Any) -> None:
+        if site_is_subsample(msg):
+            return
+        self._last = msg["name"]
+        if not msg["is_observed"] and not _is_bounded(msg["fn"]):
+            self._unbounded.append(msg["name"])
+
+
+def _is_bounded(fn: Any) -> bool:
+    """Whether no value of a distribution can run away."""
+    try:
+        support = fn.support
+    except (AttributeError, NotImplementedError):
+        return False
+    base = getattr(support, "base_constraint", support)
+    return (hasattr(base, "upper_bound") and hasattr(base, "lower_bound")) or base in _BOUNDED
+
+
+def _fault_in(trace: Trace, whose: str, reached: Reached) -> Fault | None:
     # What is summed out is drawn here, and a value that the data rule out is no fault of theirs.
     summing = any("enumerate" in site.get("infer", ()) for site in trace.nodes.values())
     for name, site in trace.nodes.items():
@@ -76,8 +123,12 @@ def _fault_in(trace: Trace, whose: str) -> tuple[str, str] | None:
             continue
         try:
             log_prob = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
-        except ValueError as error:
-            return f"site {name!r} of the {whose}: {reason_of(error)}", name
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            where = f"site {name!r} of the {whose}: "
+            summary, whole = where + summary_of(error), where + details_of(error)
+            return Fault(summary, name, error, reached.unbounded(), whole)
         if site["mask"] is not None:
             log_prob = torch.where(torch.as_tensor(site["mask"]), log_prob, 0.0)
         bad = torch.isnan(log_prob) | (log_prob == math.inf)
@@ -85,6 +136,7 @@ def _fault_in(trace: Trace, whose: str) -> tuple[str, str] | None:
             bad = bad | (log_prob == -math.inf)
         if bool(bad.any()):
             what = f"{float(log_prob[bad].flatten()[0])}"
+            message = f"the log density of site {name!r} of the {whose} is {what}"
             count = f" ({int(bad.sum())} of {bad.numel()} entries)" if bad.numel() > 1 else ""
-            return f"the log density of site {name!r} of the {whose} is {what}{count}", name
+            return Fault(message, name, None, reached.unbounded(), message + count)
     return None

@@ -10,8 +10,7 @@ from typing import Any
 
 import pyro
 
-from autoguide_core.engine.bound import adopt, bind, unbind
-from autoguide_core.engine.checks import check_start
+from autoguide_core.engine.bound import bind, unbind
 from autoguide_core.engine.curvature import MAX_DIM, run_curvature, run_laplace
 from autoguide_core.engine.curvature.folding import (
     flat_layout,
@@ -26,9 +25,10 @@ from autoguide_core.engine.native.refusals import refusals, unsaid
 from autoguide_core.engine.progress import ProgressCallback, Reporter
 from autoguide_core.engine.result import FitResult, Run
 from autoguide_core.engine.settings import FitSettings
+from autoguide_core.engine.starting import set_up
 from autoguide_core.engine.stepping.checkpoint import Checkpoint
 from autoguide_core.engine.stepping.method import run_stepping
-from autoguide_core.engine.structure import Model, Structure, inspect, parameters
+from autoguide_core.engine.structure import Model, Structure, parameters
 from autoguide_core.engine.threads import suitable_threads
 from autoguide_core.guides.full_size import full_size_model
 
@@ -90,8 +90,7 @@ def fit(
             interrupts.at_once(),  # within these surroundings, not on the way in or out
         ):
             file = None if checkpoint is None else Checkpoint(Path(checkpoint), checkpoint_seconds)
-            structure = inspect(model, bare, tuple(args), keywords)
-            notes = adopt(bare, (former, given))
+            structure, notes = set_up(model, bare, tuple(args), keywords, (former, given))
             run = _run(
                 model, bare, tuple(args), keywords, structure, settings, Reporter(progress), file
             )
@@ -123,8 +122,7 @@ def _run(
     report: Reporter,
     checkpoint: Checkpoint | None,
 ) -> Run:
-    """Check the start, choose the method and run it."""
-    check_start(model, guide, args, kwargs)
+    """Choose the method and run it."""
     part = only_part(guide)
     if settings.method != "adam":
         obstacle = _obstacle(part, structure)

@@ -15,6 +15,7 @@ from pyro.poutine.util import prune_subsample_sites
 from autoguide_core.engine.estimators.elimination import model_terms
 from autoguide_core.engine.estimators.particles import Pair
 from autoguide_core.engine.structure import Model, is_latent
+from autoguide_core.engine.validity import Validity
 
 
 def plate_depth(trace: Trace) -> int:
@@ -52,11 +53,13 @@ def joint_trace(
         depth: ``max_plate_nesting`` where there are sites to enumerate, else None.
 
     Returns:
-        The trace and its log joint density in nats, a scalar.
+        The trace and its log joint density in nats, a scalar; -inf where a parameter that depends
+        on latents is impossible.
     """
     model = _Vectorisable()(model)
     if depth is not None:
         model = poutine.enum(model, first_available_dim=-1 - depth)
+    model = Validity()(model)
     trace = poutine.trace(model).get_trace(*args, **kwargs)
     if depth is None:
         return trace, trace.log_prob_sum()

@@ -11,11 +11,10 @@ import pyro
 import torch
 from pyro import poutine
 from pyro.poutine import Trace
-from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import prune_subsample_sites, site_is_subsample
 from torch import nn
 
-from autoguide_core.engine.errors import FitError
+from autoguide_core.engine.errors import FitError, StartError
 
 Model = Callable[..., Any]
 
@@ -81,11 +80,7 @@ def inspect(
             guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)
         except (ValueError, NotImplementedError) as error:
             reason = reason_of(error)
-            site = _failing_site(model, args, kwargs)
-            where = f" (just after site {site!r})" if site else ""
-            raise FitError(
-                f"the guide cannot be run on this model: {reason}{where}", site=site
-            ) from error
+            raise StartError(f"the guide cannot be run on this model: {reason}") from error
         model_trace = poutine.trace(poutine.replay(model, trace=guide_trace)).get_trace(
             *args, **kwargs
         )
@@ -130,26 +125,6 @@ def _own_parameters(model_trace: Trace) -> Iterator[str]:
 def reason_of(error: Exception) -> str:
     """An exception's message in one line, without the trace that Pyro appends."""
     return " ".join(str(error).split("Trace Shapes:")[0].split())
-
-
-class LastSite(Messenger):
-    """Remembers the last sample site that was reached: ``name``, None before the first."""
-
-    name: str | None = None
-
-    def _pyro_sample(self, msg: Any) -> None:
-        self.name = msg["name"]
-
-
-def _failing_site(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
-    """The last site before a run of the model breaks off, or None if it does not."""
-    last = LastSite()
-    try:
-        with last:
-            model(*args, **kwargs)
-    except (ValueError, NotImplementedError):
-        return last.name
-    return None
 
 
 def check_coverage(

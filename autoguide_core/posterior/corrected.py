@@ -196,7 +196,12 @@ def _is_even(weighed: Psis | str) -> bool:
 
 
 def _as_they_are(made: Proposals, kept: int, level: str | None, verdict: str) -> _Judged:
-    return _Judged(made.take(torch.arange(kept)), None, level, verdict, "none")
+    """The first draws; where some have no density, which then are none of the posterior, others."""
+    index = torch.arange(kept)
+    if made.log_weights is not None and bool((good := made.log_weights.isfinite()).any()):
+        places = good.nonzero().flatten().cpu()
+        index = places[index % len(places)]
+    return _Judged(made.take(index), None, level, verdict, "none")
 
 
 def _annealed(made: GaussianProposals, annealed: Annealed, weighed: Psis | str) -> _Judged:

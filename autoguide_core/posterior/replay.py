@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pyro
 import torch
 from pyro import poutine
+from pyro.poutine import Trace
 
 from autoguide_core.engine.joint import joint_trace, marginalised_sites, plate_depth
 from autoguide_core.engine.precision import double_precision, to_double
+from autoguide_core.engine.refusals import is_refusal
 from autoguide_core.engine.structure import Model
 from autoguide_core.posterior.vectorised import in_chunks
 
@@ -23,7 +26,8 @@ class Replayed:
     """A model's values on draws.
 
     Attributes:
-        log_p: Log joint density, shape (S,), float64, or None.
+        log_p: Log joint density, shape (S,), float64, or None; NaN or -inf where the model cannot
+            be evaluated.
         deterministics: Values of ``pyro.deterministic`` sites, each (S, *shape).
         marginalised: Latent sites that were summed out.
         omitted: Deterministic sites that depend on summed-out ones.
@@ -61,9 +65,8 @@ def replay_model(
     with double_precision():
         args, kwargs = to_double((args, dict(kwargs)))
         values = to_double(dict(latents))
-        first = {name: value[0] for name, value in values.items()}
         with torch.enable_grad():  # which a model that differentiates needs
-            trace = poutine.trace(poutine.condition(model, data=first)).get_trace(*args, **kwargs)
+            trace = _any_run(model, values, args, kwargs)
         shapes = {
             name: site["value"].shape
             for name, site in trace.nodes.items()
@@ -103,3 +106,25 @@ def replay_model(
         omitted=omitted,
         notes=notes,
     )
+
+
+def _any_run(
+    model: Model,
+    values: Mapping[str, torch.Tensor],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Trace:
+    """A run of the model at the first draw that it does not refuse, for shapes alone."""
+    refusal: Exception | None = None
+    for place in range(len(next(iter(values.values()), ()))):
+        one = {name: value[place] for name, value in values.items()}
+        try:
+            with pyro.validation_enabled(False):
+                return poutine.trace(poutine.condition(model, data=one)).get_trace(*args, **kwargs)
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            refusal = refusal or error
+    if refusal is not None:
+        raise refusal
+    return poutine.trace(model).get_trace(*args, **kwargs)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
 from torch.utils import _pytree
 
+from autoguide_core.engine.refusals import is_refusal
 from autoguide_core.engine.tracing.trace import trace_function
 
 Draws = TypeVar("Draws")
@@ -28,7 +29,11 @@ def in_chunks(evaluate: Callable[[Draws], Values], draws: Draws, size: int) -> V
         size: How many numbers one evaluation handles, which tells how many go at once.
 
     Returns:
-        The values, in the nesting that it gives, each tensor (S, …).
+        The values, in the nesting that it gives, each tensor (S, …); those of a draw at which
+        the model cannot be evaluated are NaN, or 0 where they are whole numbers.
+
+    Raises:
+        Exception: The function's own, if it refuses all draws, or fails wherever it is called.
     """
     count = len(_pytree.tree_leaves(draws)[0])
     chunk = max(1, _NUMBERS_PER_CHUNK // max(size, 1))
@@ -49,10 +54,8 @@ def in_chunks(evaluate: Callable[[Draws], Values], draws: Draws, size: int) -> V
             try:
                 parts = run(trace_function(evaluate, at(0), at(count - 1)))
             except Exception:  # tracing may fail in as many ways as a model has operations
-                parts, join = (
-                    [_detached(evaluate(at(index))) for index in range(count)],
-                    torch.stack,
-                )
+                each = [at(index) for index in range(count)]
+                parts, join = _one_by_one(evaluate, each), torch.stack
     joined: Values = _pytree.tree_map(lambda *tensors: join(tensors), *parts)
     return joined
 
@@ -61,3 +64,24 @@ def _detached(values: Values) -> Values:
     """The same values, without what they were made of."""
     plain: Values = _pytree.tree_map_only(torch.Tensor, torch.Tensor.detach, values)
     return plain
+
+
+def _one_by_one(evaluate: Callable[[Draws], Values], draws: Sequence[Draws]) -> list[Values]:
+    """The values at each draw; see `in_chunks`."""
+    found: dict[int, Values] = {}
+    refusal: Exception | None = None
+    for place, draw in enumerate(draws):
+        try:
+            found[place] = _detached(evaluate(draw))
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            refusal = error
+    if not found and refusal is not None:
+        raise refusal
+    nothing = _pytree.tree_map(_nothing_like, next(iter(found.values())))
+    return [found.get(place, nothing) for place in range(len(draws))]
+
+
+def _nothing_like(tensor: torch.Tensor) -> torch.Tensor:
+    return torch.full_like(tensor, torch.nan if tensor.is_floating_point() else 0)

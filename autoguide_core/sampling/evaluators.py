@@ -10,6 +10,7 @@ import numpy as np
 
 from autoguide_core.engine.curvature.compiled import CompiledGradients, Vector
 from autoguide_core.engine.curvature.gradients import Gradients
+from autoguide_core.engine.refusals import is_refusal
 
 Evaluate = Callable[[Vector], tuple[float, Vector]]
 
@@ -37,7 +38,7 @@ class Evaluators:
         count: How many calls can be made at once.
         engine: ``native``, or ``graph`` where torch does the work.
         obstacle: Why not compiled code, or an empty text.
-        failure: The first error that is not one of arithmetic, which no sampler sees.
+        failure: The first error that is no refusal of a point, which no sampler sees.
     """
 
     def __init__(self, gradients: Gradients, dim: int, numbers: int, most: int) -> None:
@@ -70,7 +71,7 @@ class Evaluators:
         try:
             return evaluate(point)
         except Exception as error:
-            if not isinstance(error, RuntimeError | ValueError) and self.failure is None:
+            if not is_refusal(error) and self.failure is None:
                 self.failure = error
             return float("nan"), np.zeros_like(point)
         finally:

@@ -118,7 +118,7 @@ def sample_nuts(
     with own_randomness(chosen.seed), suitable_threads(args, keywords):
         density = LogDensity(model, args, keywords)
         start = torch.zeros(density.dim, dtype=torch.float64)
-        gradients = Gradients(density, start)
+        gradients = Gradients(density, density.finite_point(start, chosen.seed))
         evaluators = Evaluators(gradients, density.dim, density.numbers, chosen.chains)
         random_start(evaluators, density.dim, chosen.seed)  # fails here, not within the threads
         started = time.perf_counter()

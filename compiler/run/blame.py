@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from autoguide_core import FitError
-from autoguide_core.engine.errors import RequestError
+from autoguide_core.engine.errors import NoStart, RequestError, StartError
 from compiler.diagnostics import Diagnostics, SpecError
 from compiler.ir import PlateBlock, Program, Site
 from compiler.ir.program import statements
@@ -62,9 +62,10 @@ def told_in_the_spec(
         if place := _users_place(frames):
             message = f"{doing} broke off: {type(cause).__name__}: {_sentence(cause)}{place}"
             diagnostics.report("PPL099", span, message, "correct the function")
+        elif isinstance(error, NoStart):
+            diagnostics.report("PPL097", span, *_no_start(error, program))
         else:
-            started = not any(words in str(error) for words in ("cannot start", "cannot be run"))
-            code = "PPL099" if started else "PPL097"
+            code = "PPL097" if isinstance(error, StartError) else "PPL099"
             diagnostics.report(code, span, _sentence(error), _REMEDIES[code])
         raise SpecError(diagnostics) from error
     except Exception as error:
@@ -104,6 +105,37 @@ def memory_errors(diagnostics: Diagnostics, doing: str) -> Iterator[None]:
             "use a minibatch (plate … minibatch 256), fewer particles or fewer draws",
         )
         raise SpecError(diagnostics) from error
+
+
+def _no_start(error: NoStart, program: Program) -> tuple[str, str]:
+    """What to say of starts that were all refused, and what to do."""
+    if error.everywhere:
+        return f"the fit cannot start: {error.most.whole}", "check the data against this line"
+    where = "each" if error.count == error.tries else f"{error.count}"
+    message = (
+        f"no starting point was found in {error.tries} tries; in {where} of them: "
+        f"{error.most.whole}"
+    )
+    example = "`init median at { NAME = NUMBER }`"
+    if error.kept:
+        names = ", ".join(_name_in_the_spec(program, name) for name in error.kept)
+        return message, f"the init values of {names} were kept: correct them"
+    if not error.latents:
+        return message, f"give latents init values at which this line can be computed: {example}"
+    names = ", ".join(_name_in_the_spec(program, name) for name in error.latents)
+    return (
+        f"{message}; latents without bounds: {names}",
+        f"give one of them bounds (`truncated(…)`, or another distribution), or an init value at "
+        f"which this line can be computed: {example}",
+    )
+
+
+def _name_in_the_spec(program: Program, site: str) -> str:
+    """The name of what a site stands for, which is another where it was moved or scaled."""
+    for statement in statements(program.model):
+        if isinstance(statement, Site) and site == statement.base_name:
+            return statement.name
+    return site
 
 
 def _sentence(error: BaseException) -> str:

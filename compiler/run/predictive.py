@@ -149,8 +149,10 @@ class Predictor:
         return beside_plates(draws, len(variable.event), self._nesting)
 
     def _given(self, draws: Samples, latents: Sequence[str]) -> Samples:
+        # At a draw of the posterior, since the model may refuse one of the prior.
+        first = poutine.condition(self._model, data={name: draws[name][0] for name in latents})
         with own_randomness(self._seed), pyro.validation_enabled(False), torch.no_grad():
-            nodes = poutine.trace(self._model).get_trace().nodes
+            nodes = poutine.trace(first).get_trace().nodes
         return {
             name: beside_plates(draws[name], nodes[name]["fn"].event_dim, self._nesting)
             for name in latents

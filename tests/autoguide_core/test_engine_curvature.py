@@ -53,7 +53,7 @@ def quiet(*_: object) -> None:
 def fitted(
     density: Density, whitening: Whitening, chosen: FitSettings, *, full_rank: bool = True
 ) -> Gaussian:
-    with closing(GaussianFits(Gradients(density, ZERO), 3, chosen)) as fits:
+    with closing(GaussianFits(Gradients(density, ZERO), ZERO, chosen)) as fits:
         return fits.fit(whitening, chosen, quiet, full_rank=full_rank)
 
 
@@ -86,7 +86,7 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_estimate_is_the_bound_and_its_gradient_with_the_score_held_still() -> None:
     free = torch.linspace(-0.4, 0.5, 15, dtype=torch.float64).requires_grad_()
-    estimator = LandingEstimator(Gradients(skewed, ZERO).value_and_grad, free, 3, 7)
+    estimator = LandingEstimator(Gradients(skewed, ZERO), free, ZERO, 7)
     matrix = FACTOR + 0.1
     whitening = Whitening(MEAN - 2.0, matrix, float(torch.linalg.slogdet(matrix).logabsdet))
     draws = discover(lambda: estimator(estimator.start()))
@@ -143,7 +143,7 @@ def test_one_compilation_serves_every_run_and_makes_the_steps_of_the_graph(
     found = {}
     for engine in ("native", "graph", "eager"):
         gradients = Gradients(skewed, ZERO)
-        with closing(GaussianFits(gradients, 3, settings(60, engine))) as fits:
+        with closing(GaussianFits(gradients, ZERO, settings(60, engine))) as fits:
             gaussians = [
                 fits.fit(whitening, settings(steps, engine), quiet, full_rank=full_rank)
                 for steps, whitening, full_rank in runs
@@ -159,7 +159,7 @@ def test_one_compilation_serves_every_run_and_makes_the_steps_of_the_graph(
 def test_a_run_depends_on_its_seed_and_on_no_run_before_it() -> None:
     chosen, whitening = settings(30), by_scale(ZERO, 0.3 * ONE)
     alone = as_vector(fitted(skewed, whitening, chosen))
-    with closing(GaussianFits(Gradients(skewed, ZERO), 3, chosen)) as fits:
+    with closing(GaussianFits(Gradients(skewed, ZERO), ZERO, chosen)) as fits:
         fits.fit(by_scale(ONE, ONE), settings(50), quiet, full_rank=False)
         assert torch.equal(as_vector(fits.fit(whitening, chosen, quiet)), alone)
         other = fits.fit(whitening, settings(30, seed=1), quiet)
@@ -181,7 +181,7 @@ def test_what_cannot_be_recorded_is_fitted_all_the_same() -> None:
     gradients = Gradients(
         lambda z: -(z * z).sum() if float(z.detach()) > -9.0 else z.sum(), ZERO[:1]
     )
-    fits = GaussianFits(gradients, 1, settings(40, "graph"))
+    fits = GaussianFits(gradients, ZERO[:1], settings(40, "graph"))
     with pytest.raises(FitError, match="engine 'graph' cannot be used: the density could not"):
         fits.fit(by_scale(ZERO[:1], ONE[:1]), settings(40), quiet)
 

@@ -200,7 +200,9 @@ def test_errors_name_the_site() -> None:
     with pytest.raises(FitError, match="no site for the latent variable 'b'") as caught:
         fit(uncovered, AutoNormal(poutine.block(uncovered, hide=["b"])))
     assert caught.value.site == "b"
-    with pytest.raises(FitError, match="found invalid values: -1") as caught:
+    with pytest.raises(
+        FitError, match="value of Poisson must be a whole number, not negative, and is -1"
+    ) as caught:
         fit(counts, AutoNormal(counts), (torch.tensor(-1.0),))
     assert caught.value.site == "count"
     with pytest.raises(FitError, match="scale") as caught:
@@ -247,9 +249,9 @@ def test_failure_in_mid_training_names_site_and_step() -> None:
         y = torch.tensor(math.inf if next(calls) > 40 else 1.0)
         pyro.sample("late", dist.Normal(a, 1.0), obs=y)
 
-    def narrow() -> None:
+    def narrow() -> None:  # the guide's draws miss it in most steps
         a = pyro.sample("a", dist.Normal(0.0, 1.0))
-        pyro.factor("late", torch.where(a > 2.0, -math.inf, 0.0))
+        pyro.factor("late", torch.where(a.abs() > 0.2, -math.inf, 0.0))
 
     late = r"not a finite number at step \d+.*'late'"
     with pytest.raises(FitError, match=late):  # what Python counts is seen by Python only

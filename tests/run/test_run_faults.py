@@ -67,7 +67,7 @@ model m {
     with pytest.raises(pplc.SpecError) as caught:
         spec.fit({"X": [[1.0, 2.0], [2.0, 1.0]]}, **QUICK)
     (told,) = caught.value.diagnostics
-    assert told.code == "PPL099"
+    assert told.code == "PPL097"
     assert "cholesky" in told.message
     assert "Trace Shapes" not in told.message
     assert told.span is not None

@@ -230,7 +230,7 @@ def _as_step(gradients: Gradients, dim: int, count: int) -> StepGraph:
 
     def step(*inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         points, row = inputs[0], inputs[-1]
-        values, slopes = gradients.value_and_grad(points)
+        values, slopes = gradients.all_at_once(points)
         return points, slopes, values, row.sum()
 
     state = _state(dim, count)

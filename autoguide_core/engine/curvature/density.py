@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +17,9 @@ from torch.distributions import biject_to
 from autoguide_core.engine.isolation import unvalidated
 from autoguide_core.engine.joint import joint_trace, marginalised_sites, plate_depth
 from autoguide_core.engine.precision import double_precision, to_double
+from autoguide_core.engine.refusals import REFUSALS, is_refusal
 from autoguide_core.engine.structure import Model, is_latent
+from autoguide_core.initialization import START_RADII, InitMessenger, init_to_uniform
 from autoguide_core.noncentring import Conditional, FollowerFinder, location_scale
 
 Knowledge = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
@@ -52,13 +55,7 @@ class LogDensity:
     ) -> None:
         self._model = model
         self._args, self._kwargs = to_double((tuple(args), dict(kwargs or {})))
-        # A draw of a wide prior may be anything: it is run for its shapes alone.
-        with (
-            double_precision(),
-            poutine.block(),
-            unvalidated(),
-        ):
-            trace = poutine.trace(model).get_trace(*self._args, **self._kwargs)
+        trace = self._any_run()
         marginalised = marginalised_sites(trace)
         self._depth = plate_depth(trace) if marginalised else None
         self.layout = (
@@ -93,6 +90,27 @@ class LogDensity:
         constrain = _Constrain(self.unpack(point), self._known(knowledge))
         log_joint, _ = self._run(constrain)
         return log_joint + constrain.log_det
+
+    def finite_point(self, first: torch.Tensor, seed: int, *known: torch.Tensor) -> torch.Tensor:
+        """A point at which the log density is a finite number, to record the density at.
+
+        Args:
+            first: The point that is taken if it is one, shape (D,).
+            seed: Seed of the random points that are tried else; see ``START_RADII``.
+            *known: See a call's ``knowledge``.
+
+        Returns:
+            The point; ``first`` where none was found.
+        """
+        generator = torch.Generator(device=first.device).manual_seed(seed)
+        point = first
+        for radius in START_RADII:
+            with torch.no_grad(), contextlib.suppress(*REFUSALS):
+                if math.isfinite(float(self(point, *known))):
+                    return point
+            unit = torch.rand(self.dim, generator=generator, dtype=first.dtype, device=first.device)
+            point = radius * (2.0 * unit - 1.0)
+        return first
 
     def nudged(
         self, point: torch.Tensor, knowledge: torch.Tensor, nudge: torch.Tensor
@@ -141,6 +159,24 @@ class LogDensity:
             at += shape.numel()
         return values
 
+    def _any_run(self) -> Trace:
+        """A run at a draw of the prior, for shapes alone, or at another point if it is refused."""
+        refusal: Exception | None = None
+        for radius in (None, *START_RADII):
+            model = self._model
+            if radius is not None:
+                model = InitMessenger(init_to_uniform(radius=radius))(model)
+            # A draw of a wide prior may be anything.
+            with _unseen():
+                try:
+                    return poutine.trace(model).get_trace(*self._args, **self._kwargs)
+                except Exception as error:
+                    if not is_refusal(error):
+                        raise
+                    refusal = refusal or error
+        assert refusal is not None
+        raise refusal
+
     def _known(self, knowledge: torch.Tensor | None) -> Knowledge | None:
         if knowledge is None:
             return None
@@ -148,11 +184,18 @@ class LogDensity:
         return {name: (precision[name], pull[name]) for name in self._noncentrable_sites}
 
     def _run(self, handler: Callable[[Model], Model]) -> tuple[torch.Tensor, Trace]:
-        with double_precision(), poutine.block(), unvalidated():
+        with _unseen():
             trace, log_joint = joint_trace(
                 handler(self._model), self._args, self._kwargs, self._depth
             )
         return log_joint, trace
+
+
+@contextlib.contextmanager
+def _unseen() -> Iterator[None]:
+    """Double precision without validation, seen by no handler outside."""
+    with double_precision(), poutine.block(), unvalidated():
+        yield
 
 
 class _Constrain(Messenger):

@@ -67,7 +67,7 @@ class GaussianFits:
 
     Args:
         gradients: The log density.
-        dim: D.
+        start: A point of finite density, near which the step is recorded, shape (D,).
         settings: Optimizer, its options, engine. At least 16 particles are used.
         repeatable: Whether nothing may depend on how long anything takes, so that the numbers of
             a repetition are the same to the last digit: compiled code is waited for.
@@ -77,9 +77,15 @@ class GaussianFits:
     """
 
     def __init__(
-        self, gradients: Gradients, dim: int, settings: FitSettings, *, repeatable: bool = False
+        self,
+        gradients: Gradients,
+        start: Tensor,
+        settings: FitSettings,
+        *,
+        repeatable: bool = False,
     ) -> None:
         self.obstacles: list[str] = []
+        dim = len(start)
         self._dim, self._engine, self._repeatable = dim, settings.engine, repeatable
         rate = _RATE * min(1.0, _DIMS_OF_RATE / dim)
         options = {"lr": rate, **settings.optimizer_options}
@@ -88,12 +94,12 @@ class GaussianFits:
         particles = max(PARTICLES, settings.particles)
         theta = torch.zeros(dim * (dim + 2), dtype=torch.float64)
         free = theta.detach().requires_grad_()
-        points = theta.new_zeros(particles, dim)
+        points = start.repeat(particles, 1)
         gradients.value_and_grad(points)  # makes the graph that is to be recorded, and timed
         started = time.perf_counter()
         gradients.value_and_grad(points)
         self._seconds = time.perf_counter() - started
-        self._estimator = LandingEstimator(gradients.value_and_grad, free, dim, particles)
+        self._estimator = LandingEstimator(gradients, free, start, particles)
         draws = discover(lambda: self._estimator(self._estimator.start()))
         step = Step(self._estimator, Averaged(self._rule, settings.steps), (free,), draws)
         self._state = step.start(theta)
@@ -177,6 +183,8 @@ class GaussianFits:
 
 class _Stepper(Stepper):
     """A stepper of one run after the other, whose troubles are all the density's."""
+
+    is_strict = True  # the estimator leaves out draws by itself, as long as they are few
 
     def fall_back(self, error: Exception) -> None:
         """Give up: what Python would do on its own is what these steps do already."""

@@ -2,7 +2,8 @@
 
 The density and its gradient are traced once, then vectorised over points and traced again. What
 cannot be traced is evaluated by ``vmap`` over the model itself, or point by point, at the same
-values.
+values. Where the model cannot be evaluated (see ``refusals``) the density is NaN, and the other
+points of a batch are as they are.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ from typing import Protocol
 
 import torch
 
+from autoguide_core.engine.refusals import REFUSALS, is_refusal
 from autoguide_core.engine.tracing.trace import Function, retrace, touched, trace_function
+
+_DISTANCES = (0.1, 0.01, 0.001)
+"""How far from a graph's start it may be compared with the model; the greatest that can be had."""
 
 Density = Callable[..., torch.Tensor]
 Inputs = tuple[torch.Tensor, ...]
@@ -55,14 +60,15 @@ class Gradients:
         self.known = known
         self.note: str | None = None
         self.obstacle: str | None = None
-        self._density, self.start = density, start
+        self.start = start
+        self._density, self._example = density, (start, *known)
         self._graph: Function | None = None
         self._batched: dict[int, Function] = {}
         self._hessian: Function | None = None
-        # Any other knowledge will do for the check, but not one that changes nothing.
-        elsewhere = (_elsewhere(start), *(0.5 * one + 0.1 for one in known))
         try:
-            self._graph = trace_function(_with_gradient(density), (start, *known), elsewhere)
+            self._graph = trace_function(
+                _with_gradient(density), (start, *known), _elsewhere(density, start, known)
+            )
         except Exception as error:  # tracing may fail in as many ways as a model has operations
             self._give_up(f"the density could not be traced ({_short(error)})")
 
@@ -71,7 +77,7 @@ class Gradients:
         """How many numbers one evaluation at one point touches; infinite where it is not known."""
         if self._graph is None:
             return math.inf
-        return float(touched(self._graph, (self.start, *self.known)))
+        return float(touched(self._graph, self._example))
 
     def value_and_grad(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Evaluate at S points.
@@ -80,37 +86,64 @@ class Gradients:
             points: Shape (S, D).
 
         Returns:
-            Log densities (S,) and gradients (S, D).
+            Log densities (S,) and gradients (S, D); NaN and zeros where the model cannot be
+            evaluated.
+        """
+        try:
+            return self.all_at_once(points)
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+        if len(points) == 1:
+            return points.new_full((1,), math.nan), torch.zeros_like(points)
+        pairs = [self.value_and_grad(point[None]) for point in points]
+        return torch.cat([value for value, _ in pairs]), torch.cat([slope for _, slope in pairs])
+
+    def all_at_once(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Evaluate at S points as `value_and_grad` does; to be recorded.
+
+        Raises:
+            Exception: The model's own, if it cannot be evaluated at one of them.
         """
         count = len(points)
         if count not in self._batched:
-            self._batched[count] = self._make_batched(points)
+            self._batched[count] = self._make_batched(count)
         with torch.no_grad():
             values, gradients = self._batched[count]((points, *self.known))
         return values, gradients
 
     def hessian(self, point: torch.Tensor) -> torch.Tensor:
-        """The matrix of second derivatives at one point of shape (D,); shape (D, D)."""
+        """The matrix of second derivatives at one point of shape (D,).
+
+        Returns:
+            Shape (D, D); NaN where the model cannot be evaluated.
+        """
         if self._hessian is None:
             self._hessian = self._make_hessian(point)
-        with torch.no_grad():
-            rows: torch.Tensor = self._hessian(point)
+        try:
+            with torch.no_grad():
+                rows: torch.Tensor = self._hessian(point)
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            return point.new_full((len(point), len(point)), math.nan)
         return 0.5 * (rows + rows.T)
 
-    def _make_batched(self, points: torch.Tensor) -> Function:
-        graph = self._graph
-        if graph is not None and len(points) == 1:
+    def _make_batched(self, count: int) -> Function:
+        graph, (start, *known) = self._graph, self._example
+        example = (start.repeat(count, 1), *known)
+        if graph is not None and count == 1:
             return lambda inputs: _as_batch(graph((inputs[0][0], *inputs[1:])))
         of_points = (0, *(None for _ in self.known))
         if graph is not None:
             try:
                 batched = torch.func.vmap(graph, in_dims=(of_points,))
-                return retrace(batched, (points, *self.known))
+                return retrace(batched, example)
             except Exception as error:  # as in the constructor
                 self._give_up(f"the density could not be vectorised ({_short(error)})")
         by_grad = torch.func.vmap(torch.func.grad_and_value(self._density), in_dims=of_points)
         try:
-            by_grad(points, *self.known)
+            by_grad(*example)
         except (RuntimeError, ValueError, NotImplementedError):
             return self._one_by_one
 
@@ -203,8 +236,17 @@ def _as_batch(one: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, tor
     return value[None], gradient[None]
 
 
-def _elsewhere(point: torch.Tensor) -> torch.Tensor:
-    return point + 0.1 * torch.cos(torch.arange(len(point), dtype=point.dtype, device=point.device))
+def _elsewhere(density: Density, start: torch.Tensor, known: Inputs) -> Inputs:
+    """Other inputs near the start, where the density is finite too if that can be had."""
+    # Any other knowledge will do for a check, but not one that changes nothing.
+    others = tuple(0.5 * one + 0.1 for one in known)
+    ahead = torch.cos(torch.arange(len(start), dtype=start.dtype, device=start.device))
+    for distance in _DISTANCES:
+        point = start + distance * ahead
+        with contextlib.suppress(*REFUSALS), torch.no_grad():
+            if math.isfinite(float(density(point, *others))):
+                break
+    return point, *others
 
 
 def _short(error: Exception) -> str:

@@ -29,7 +29,7 @@ class InterpretedRunner:
         optimiser: The update rule.
     """
 
-    name = "eager"
+    name, halts = "eager", True
 
     def __init__(self, estimator: LandingEstimator, optimiser: Optimiser) -> None:
         self._estimator = estimator

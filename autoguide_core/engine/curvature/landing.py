@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from autoguide_core.engine.curvature.gradients import Gradients
 from autoguide_core.engine.curvature.whitening import Whitening
 from autoguide_core.engine.estimators.estimate import Carry, Estimate
 
+_RECORDED_WITHIN = 1e-3
+"""How far around a point of finite density the step is recorded; a matrix has a factor there."""
 ValuesAndSlopes = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 _FAILURES_ALLOWED = 50
@@ -33,25 +36,24 @@ class LandingEstimator:
     Source: Roeder, Wu and Duvenaud, "Sticking the landing" (2017).
 
     Args:
-        evaluate: Log densities (S,) and their gradients (S, D) at S points (S, D).
+        gradients: The log density, evaluated at S points (S, D) at once.
         free: The parameters, flat: m (D), the logarithm of C's diagonal (D), and a matrix (D, D)
             of which C takes what is below the diagonal. Shape (D² + 2 D,).
-        dim: D.
+        start: A point of finite density, shape (D,).
         particles: Draws per estimate, S.
     """
 
-    def __init__(self, evaluate: ValuesAndSlopes, free: Tensor, dim: int, particles: int) -> None:
-        self._evaluate = evaluate
+    def __init__(self, gradients: Gradients, free: Tensor, start: Tensor, particles: int) -> None:
+        self._gradients = gradients
         self._free = free
-        self._dim = dim
+        self._start, self._dim = start, len(start)
         self._particles = particles
 
     def start(self) -> Carry:
-        """The carry of a full-rank run that is not whitened."""
-        return self.carry_of(
-            Whitening(self._free.new_zeros(self._dim), torch.eye(self._dim).to(self._free), 0.0),
-            full_rank=True,
-        )
+        """The carry of a full-rank run close to the start, with which a step can be recorded."""
+        near = _RECORDED_WITHIN * torch.eye(self._dim).to(self._free)
+        log_det = self._dim * math.log(_RECORDED_WITHIN)
+        return self.carry_of(Whitening(self._start.clone(), near, log_det), full_rank=True)
 
     def carry_of(self, whitening: Whitening, *, full_rank: bool) -> Carry:
         """The carry at the start of a run.
@@ -76,7 +78,10 @@ class LandingEstimator:
         like = carry["matrix"]
         noise = torch.randn(self._particles, self._dim, dtype=like.dtype, device=like.device)
         with torch.no_grad():
-            elbo, slopes, new = self.estimate(carry, noise)
+            # A record is not to hold what is done about one bad point.
+            gradients = self._gradients
+            evaluate = gradients.value_and_grad if gradients.obstacle else gradients.all_at_once
+            elbo, slopes, new = self._estimate(carry, noise, evaluate)
         return Estimate(elbo, (self._free * slopes).sum(), new)
 
     def estimate(self, carry: Mapping[str, Tensor], noise: Tensor) -> tuple[Tensor, Tensor, Carry]:
@@ -89,12 +94,17 @@ class LandingEstimator:
         Returns:
             The ELBO in nats (0-d), its gradient (D² + 2 D,) and the new carry.
         """
+        return self._estimate(carry, noise, self._gradients.value_and_grad)
+
+    def _estimate(
+        self, carry: Mapping[str, Tensor], noise: Tensor, evaluate: ValuesAndSlopes
+    ) -> tuple[Tensor, Tensor, Carry]:
         dim, below, matrix = self._dim, carry["below"], carry["matrix"]
         mean, log_scale, lower = split(self._free, dim)
         scale = log_scale.exp()
         factor = lower * below + torch.diag_embed(scale)
         points = carry["centre"] + (mean + noise @ factor.T) @ matrix.T
-        log_p, slope = self._evaluate(points)
+        log_p, slope = evaluate(points)
         residual = slope @ matrix
         residual = residual + torch.linalg.solve_triangular(factor, noise, upper=False, left=False)
         kept = log_p.isfinite() & residual.isfinite().all(1)

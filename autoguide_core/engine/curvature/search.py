@@ -16,9 +16,9 @@ from autoguide_core.engine.curvature.knowledge import learn_knowledge
 from autoguide_core.engine.curvature.mode import Mode, find_modes
 from autoguide_core.engine.progress import Reporter
 from autoguide_core.engine.structure import Model
+from autoguide_core.initialization import START_RADII
 
 STARTS = 4
-_START_RADIUS = 2.0
 _FEW = 100
 """Latent dimensions up to which a search is over before its density would be compiled."""
 POINTS_PER_CALL = 64
@@ -71,28 +71,41 @@ def search_modes(
         guide: A guide with one flat latent vector, already set up.
         args: The model's positional arguments.
         kwargs: The model's keyword arguments.
-        seed: Seed of the other starts, uniform on (-2, 2).
+        seed: Seed of the other starts, uniform on (-2, 2), or nearer to 0 if the density is a
+            finite number at too few of them.
         report: Where progress goes.
 
     Returns:
         The search's outcome.
     """
     density = LogDensity(model, args, kwargs, flat_layout(guide))
-    begin = start = guide.loc.detach().double()
+    begin = start = density.finite_point(guide.loc.detach().double(), seed)
     knowledge = getattr(guide, "knowledge", None)
     if knowledge is not None and bool(density.noncentrable.any()):
-        gradients = Gradients(density, start, knowledge.detach().double())
+        known = knowledge.detach().double()
+        gradients = Gradients(density, density.finite_point(start, seed, known), known)
         begin = torch.where(density.noncentrable, 0.0, start)
         start = learn_knowledge(density, gradients, [begin, torch.zeros_like(begin)])
     else:
         gradients = Gradients(density, start)
-    generator = torch.Generator(device=start.device).manual_seed(seed)
-    starts = [start]
-    for _ in range(STARTS - 1):
-        unit = torch.rand(density.dim, generator=generator, dtype=start.dtype, device=start.device)
-        starts.append(_START_RADIUS * (2.0 * unit - 1.0))
+    starts = [start, *_random_starts(gradients, start, seed)]
     compiled = None
     if density.dim > _FEW:
         compiled = CompiledGradients(gradients, density.dim, POINTS_PER_CALL)
     modes = find_modes(compiled or gradients, starts, report.phase("mode"))
     return Search(density, gradients, begin, start, tuple(modes), compiled)
+
+
+def _random_starts(gradients: Gradients, like: torch.Tensor, seed: int) -> list[torch.Tensor]:
+    """Points of finite density, as many as are wanted beside the guide's start, or fewer."""
+    generator = torch.Generator(device=like.device).manual_seed(seed)
+    starts: list[torch.Tensor] = []
+    for radius in START_RADII:
+        unit = torch.rand(like.shape, generator=generator, dtype=like.dtype, device=like.device)
+        point = radius * (2.0 * unit - 1.0)
+        value, slope = gradients.value_and_grad(point[None])
+        if bool(value.isfinite() & slope.isfinite().all()):
+            starts.append(point)
+        if len(starts) == STARTS - 1:
+            break
+    return starts

@@ -22,6 +22,8 @@ MOST_FITTED = 250
 _MEAN_FIELD_STEPS, _FEWER_STEPS, _MANY_DIMS = 3000, 1000, 400
 _MEAN_FIELD_SCALE = 0.1
 _TRIAL_BATCHES = 16
+_LEAST_SHARE = 0.8
+"""Of its draws, what a Gaussian must have where the density is a finite number."""
 _TRIAL_STEPS = 500
 _CLEARLY_AHEAD = 2.0
 _GAP_LIMIT, _GAP_PER_DIM = 2.0, 0.25
@@ -46,7 +48,7 @@ class FitsBySearch(ExitStack):
         key = id(search.gradients)
         if key not in self._made:
             fits = GaussianFits(
-                search.gradients, len(search.start), self._settings, repeatable=self._repeatable
+                search.gradients, search.start, self._settings, repeatable=self._repeatable
             )
             self.callback(fits.close)
             self._made[key] = fits
@@ -117,7 +119,11 @@ def choose_start(
 
 
 def try_out(search: Search, whitening: Whitening) -> Start:
-    """Score the image of N(0, I) by 256 draws; one without finite scores gets -inf."""
+    """Score the image of N(0, I) by 256 draws.
+
+    Draws without a density are left out, as the steps leave them out: what is scored is the
+    Gaussian cut down to the rest, where that is most of it. Any other gets -inf.
+    """
     dim, device = len(whitening.centre), whitening.centre.device
     generator = torch.Generator(device=device).manual_seed(0)
     log_weights = []
@@ -127,10 +133,12 @@ def try_out(search: Search, whitening: Whitening) -> Start:
         log_q = -0.5 * noise.square().sum(1) - 0.5 * dim * math.log(2.0 * math.pi)
         log_weights.append(log_p - log_q + whitening.log_det)
     weights = torch.cat(log_weights)
-    if not bool(torch.isfinite(weights).all()):
+    kept = weights[weights.isfinite()]
+    share = len(kept) / len(weights)
+    if share < _LEAST_SHARE:
         return Start(search, whitening, -math.inf, math.inf)
-    elbo = float(weights.mean())
-    evidence = float(weights.logsumexp(0)) - math.log(len(weights))
+    elbo = float(kept.mean()) + math.log(share)
+    evidence = float(kept.logsumexp(0)) - math.log(len(weights))
     return Start(search, whitening, elbo, evidence - elbo)
 
 

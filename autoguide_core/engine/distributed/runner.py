@@ -54,6 +54,8 @@ class DistributedRunner:
         self._message = torch.empty(1 + sum(map(len, self._averaged))).to(theta)
         self._no_row = torch.zeros(1, 1).to(theta)
 
+    halts = True
+
     @property
     def name(self) -> str:
         """That of the runner that works out the shares."""

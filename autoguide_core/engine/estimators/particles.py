@@ -13,6 +13,7 @@ from pyro.poutine.enum_messenger import EnumMessenger
 from pyro.poutine.util import prune_subsample_sites
 
 from autoguide_core.engine.structure import Model, check_coverage, is_enumerated, is_latent
+from autoguide_core.engine.validity import Validity
 
 PARTICLE_PLATE = "num_particles_vectorized"
 Site: TypeAlias = dict[str, Any]
@@ -96,9 +97,10 @@ class Particles:
         if self.enumerated:
             guide = EnumMessenger(first_available_dim=-1 - self.depth - self.together)(guide)
             model = EnumMessenger()(model)  # takes the dims that are left of the guide's
+        guide = Validity()(guide)
         for _ in range(1 if self.together else self.count):
             guide_trace = poutine.trace(guide).get_trace(*self.args, **self.kwargs)
-            replayed = poutine.replay(model, trace=guide_trace)
+            replayed = Validity()(poutine.replay(model, trace=guide_trace))
             model_trace = poutine.trace(replayed).get_trace(*self.args, **self.kwargs)
             pair = Pair(prune_subsample_sites(guide_trace), prune_subsample_sites(model_trace))
             pair.check_coverage()

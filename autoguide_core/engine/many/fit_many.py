@@ -59,10 +59,10 @@ def fit_many(
     Scales start as in the first. **Data sets** each get the plain fit, with the same seed.
 
     All steps are made together, by one graph that has an axis more; so each fit has the numbers
-    that it would have alone, but for rounding. A fit whose ELBO stops being a finite number stands
-    still from there on, which its verdict says; the others go on. The fits are made one after the
-    other, and a note says why, where that cannot be: a model or guide that makes other steps for
-    each of them, an operation that ``torch.func.vmap`` does not know, engine ``eager``, and guides
+    that it would have alone, but for rounding. A fit leaves out the steps at which its ELBO is not
+    a finite number, and has failed where these are too many; the others go on. The fits are made
+    one after the other, and a note says why, where that cannot be: other steps for each of them,
+    an operation that ``torch.func.vmap`` does not know, engine ``eager``, and guides
     that method ``auto`` fits by their curvature (one joint normal), which takes few steps anyway.
 
     Args:

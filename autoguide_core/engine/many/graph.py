@@ -1,6 +1,6 @@
 """The step of one fit as the step of many: one graph for all, whose tensors have an axis more.
 
-A fit whose ELBO is not a finite number stands still from there on; the others go on.
+A fit whose ELBO is not a finite number stands still for that step; the others go on.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ def graph_of_many(
         is_noise_shared: Whether all fits take the same noise.
 
     Returns:
-        The graph. The number that it gives is the sum of the ELBOs of all fits that still step.
+        The graph. The number that it gives is the sum of the ELBOs of all fits that have made the
+        step.
 
     Raises:
         Untraceable: If an operation cannot be done for many at once.
@@ -134,12 +135,12 @@ def graph_of_many(
         drawn, numbers = inputs[len(names) : -1], inputs[-1]
         values = [old[name] for name in single.names]
         *changed, elbo = together(*values, *drawn, numbers[:-1], *data)
-        alive = old[ALIVE] & elbo.isfinite()
+        alive = elbo.isfinite()
         new = {
             name: torch.where(_beside(alive, value), value, old[name])
             for name, value in zip(single.names, changed, strict=True)
         }
-        told = torch.where(old[ALIVE], elbo, torch.nan)
+        told = torch.where(alive, elbo, torch.nan)
         window = torch.where(positions == numbers[-1], told, old[ELBO])
         new |= {ALIVE: alive, ELBO: window}
         return (*(new[name] for name in names), torch.where(alive, elbo, 0.0).sum())

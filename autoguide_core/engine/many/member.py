@@ -10,11 +10,11 @@ from typing import Any
 import pyro
 from torch import Tensor
 
-from autoguide_core.engine.bound import adopt, unbind
-from autoguide_core.engine.checks import check_start
+from autoguide_core.engine.bound import unbind
 from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.isolation import StoreState, own_randomness, own_store
-from autoguide_core.engine.structure import Model, Structure, inspect, parameters
+from autoguide_core.engine.starting import set_up
+from autoguide_core.engine.structure import Model, Structure, parameters
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Member:
     error: FitError | None = None
 
     def set_up(self, model: Model) -> None:
-        """Let the guide make its parameters, and check the start, as ``fit`` does.
+        """Let the guide make its parameters where it can start, as ``fit`` does.
 
         What is wrong is kept as ``error``: it concerns this fit alone, unless all have it.
         """
@@ -48,9 +48,9 @@ class Member:
         self.guide, former = unbind(self.guide)
         with self.surroundings():
             try:
-                self.structure = inspect(model, self.guide, self.args, self.kwargs)
-                adopt(self.guide, (former, given))
-                check_start(model, self.guide, self.args, self.kwargs)
+                self.structure, _ = set_up(
+                    model, self.guide, self.args, self.kwargs, (former, given)
+                )
             except FitError as error:
                 self.error = error
 

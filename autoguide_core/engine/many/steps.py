@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from autoguide_core.engine.convergence import Drift
-from autoguide_core.engine.many.graph import ALIVE, ELBO, WINDOW
+from autoguide_core.engine.many.graph import ELBO, WINDOW
 from autoguide_core.engine.many.noise import NoiseOfMany
 from autoguide_core.engine.stepping.loop import Plan
 from autoguide_core.engine.stepping.pace import Pace
-from autoguide_core.engine.stepping.progressed import Engines, in_words
+from autoguide_core.engine.stepping.progressed import Engines, in_words, stuck_at
 from autoguide_core.engine.stepping.runner import Runner
 from autoguide_core.engine.stepping.step import State
 from autoguide_core.engine.stepping.stepper import Stepper
@@ -28,8 +28,8 @@ class ManySteps:
 
     Attributes:
         state: Their state, with an axis for the fits in front.
-        elbo: The ELBO in nats of each step (rows) and fit (columns). NaN from the step after
-            the one that made a fit stand still.
+        elbo: The ELBO in nats of each step (rows) and fit (columns); NaN where a fit left a step
+            out, and stood still.
         drifts: How straight the parameters of each have travelled.
         done: Steps made.
         engines: Each runner that has stepped, with its first step (from 0).
@@ -40,6 +40,11 @@ class ManySteps:
     drifts: Sequence[Drift]
     done: int = 0
     engines: Engines = field(default_factory=list)
+
+    @property
+    def are_stuck(self) -> bool:
+        """Whether no fit can go on."""
+        return all(stuck_at(elbo, self.done) is not None for elbo in self.elbo.T)
 
     @property
     def engine(self) -> str:
@@ -72,7 +77,7 @@ def run_many(
     theta, stops = run.state["theta"], [stop + 1 for stop in run.drifts[0].stops]
     stepper.look_round()
     pace = Pace(sum(draw.numel for draw in stepper.draws))
-    while run.done < plan.total and bool(run.state[ALIVE].any()):
+    while run.done < plan.total and not run.are_stuck:
         first, runner = run.done, stepper.runner
         stop = min((stop for stop in stops if stop > first), default=plan.total)
         count = min(pace.next(is_waiting=stepper.is_waiting), stop - first)

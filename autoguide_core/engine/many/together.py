@@ -34,6 +34,7 @@ from autoguide_core.engine.stepping.eager import put_values
 from autoguide_core.engine.stepping.loop import Plan
 from autoguide_core.engine.stepping.noise import NoiseSource
 from autoguide_core.engine.stepping.parameters import unflatten
+from autoguide_core.engine.stepping.progressed import filled, left_out, stuck_at
 from autoguide_core.engine.stepping.step import SLOT, State
 from autoguide_core.engine.stepping.stepper import Stepper
 from autoguide_core.engine.stepping.supply import supplied
@@ -87,14 +88,18 @@ def fit_together(
     run = ManySteps(state, np.full((settings.steps, len(members)), np.nan), drifts)
     with contextlib.closing(stepper):
         run_many(plan, stepper, source, run, lambda run: _tell(run, settings, report))
+    outcomes = [
+        _outcome(model, member, one, run, place, settings)
+        for place, (member, one) in enumerate(zip(members, firsts, strict=True))
+    ]
     return [
         replace(
-            _outcome(model, member, one, run, place, settings),
-            notes=(*first.notes, *obstacles),
+            one,
+            notes=(*first.notes, *obstacles, *one.notes),
             engine=run.engine,
             engine_reason="; ".join(obstacles),
         )
-        for place, (member, one) in enumerate(zip(members, firsts, strict=True))
+        for one in outcomes
     ]
 
 
@@ -147,17 +152,17 @@ def _outcome(
     """How one fit went; its parameters are put where they came to."""
     elbo = run.elbo[:, place].copy()
     leaves = tuple(first.leaves.values())
-    faults = np.flatnonzero(~np.isfinite(elbo))
-    if len(faults):
+    end, notes = stuck_at(elbo, run.done), left_out(elbo[: run.done])
+    elbo = filled(elbo)
+    if end is not None:
         put_values(run.state["theta"][place], leaves)
-        error = _explained(model, member, first, int(faults[0]))
-        elbo, verdict = elbo[: faults[0]], failure(error)
+        elbo, verdict = elbo[:end], failure(_explained(model, member, first, end))
     else:
         arrived = run.state[SLOT + AVERAGE if settings.averaging else "theta"]
         put_values(arrived[place], leaves)
         drift = None if settings.optimizer == "SGD" else run.drifts[place]
         verdict = judge(elbo, settings.tolerance, drift, settings.steps)
-    return Run(elbo, verdict, "adam")
+    return Run(elbo, verdict, "adam", tuple(notes))
 
 
 def _explained(model: Model, member: Member, first: FirstStep, at: int) -> FitError:

@@ -43,7 +43,7 @@ class NativeRunner:
         calls_python: Whether a step waits for operations that torch runs.
     """
 
-    name = "native"
+    name, halts = "native", False
 
     def __init__(
         self,

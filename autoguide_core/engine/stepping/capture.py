@@ -18,7 +18,13 @@ from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.isolation import python_generators, unvalidated
 from autoguide_core.engine.stepping.constants import fold_constants, index_by_numbers, is_in_place
 from autoguide_core.engine.tracing.decompositions import decompositions
-from autoguide_core.engine.tracing.record import Unrecordable, drop_detach, record, record_run
+from autoguide_core.engine.tracing.record import (
+    Unrecordable,
+    drop_detach,
+    record,
+    record_run,
+    spread_nan,
+)
 from autoguide_core.engine.tracing.recorded import Recorded
 from autoguide_core.engine.tracing.values import watched_values
 
@@ -88,6 +94,7 @@ def pure_graph(
     with _untraceable():
         _read_from(recorded, leaves, list(inputs).index(theta))
         drop_detach(recorded)
+        spread_nan(recorded)
         with torch.no_grad():
             graph = _pure(recorded, values)
             fold_constants(graph, values)

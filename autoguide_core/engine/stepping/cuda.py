@@ -78,7 +78,7 @@ class CudaGraphRunner:
         NativeUnavailable: If the steps cannot be recorded.
     """
 
-    name = "cuda"
+    name, halts = "cuda", False
 
     def __init__(
         self,

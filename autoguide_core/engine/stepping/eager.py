@@ -11,6 +11,7 @@ from torch import Tensor
 
 from autoguide_core.engine.estimators import Estimator, Untraceable
 from autoguide_core.engine.optimisers import Optimiser
+from autoguide_core.engine.refusals import refusals_left_out
 from autoguide_core.engine.stepping.draws import SEED
 from autoguide_core.engine.stepping.parameters import flatten, unflatten
 from autoguide_core.engine.stepping.step import CARRY, State, Step, loss_slopes, part_of, prefixed
@@ -27,7 +28,7 @@ class EagerRunner:
         step: The step; its leaves are views of the state's ``theta``.
     """
 
-    name = "eager"
+    name, halts = "eager", True
 
     def __init__(self, step: Step) -> None:
         self._step = step
@@ -43,7 +44,8 @@ class EagerRunner:
         for k, row in enumerate(rows):
             given = of_step(noise, k)
             seed_generators(self._step.draws, given)
-            new, elbo[k] = self._step(state, given, row)
+            with refusals_left_out():
+                new, elbo[k] = self._step(state, given, row)
             if len(pyro.get_param_store()) > self._stored:
                 raise Untraceable("the model makes new parameters on its way")
             if not elbo[k].isfinite():
@@ -68,7 +70,7 @@ class PlainRunner:
         leaves: The parameters that ``theta`` starts with, in their order.
     """
 
-    name = "plain"
+    name, halts = "plain", True
 
     def __init__(
         self, estimator: Estimator, optimiser: Optimiser, leaves: Sequence[Tensor]
@@ -86,8 +88,9 @@ class PlainRunner:
         elbo = torch.full((len(rows),), torch.nan, dtype=torch.float64)
         for k, row in enumerate(rows):
             seed_generators(self._step.draws, [drawn[k] for drawn in noise])
-            estimate = self._step.estimator(part_of(state, CARRY))
-            elbo[k] = estimate.elbo
+            with refusals_left_out():
+                estimate = self._step.estimator(part_of(state, CARRY))
+                elbo[k] = estimate.elbo
             if not elbo[k].isfinite():
                 break
             self._take_on_new_parameters(state)

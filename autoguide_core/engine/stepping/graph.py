@@ -20,6 +20,7 @@ class GraphRunner:
     """
 
     name = "graph"
+    halts = False
 
     def __init__(self, step_graph: StepGraph) -> None:
         self._graph = step_graph.graph
@@ -28,13 +29,15 @@ class GraphRunner:
 
     def run(self, state: State, noise: Sequence[Tensor], rows: Tensor) -> Tensor:
         """Make K steps; see `Runner`."""
-        elbo = torch.empty(len(rows), dtype=torch.float64, device=rows.device)
+        elbo = torch.full((len(rows),), torch.nan, dtype=torch.float64, device=rows.device)
         values = [state[name] for name in self._names]
         with torch.no_grad():
             for k, row in enumerate(rows):
                 given = of_step(noise, k)
                 seed_generators(self._draws, given)
                 *values, elbo[k] = self._graph(*values, *given, row)
+                if elbo.is_cpu and not elbo[k].isfinite():
+                    break
         for name, value in zip(self._names, values, strict=True):
             state[name].copy_(value)
         return elbo

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from autoguide_core.engine.optimisers import Optimiser, rates
+from autoguide_core.engine.refusals import is_refusal
 from autoguide_core.engine.stepping.noise import NoiseSource
 from autoguide_core.engine.stepping.pace import Pace
 from autoguide_core.engine.stepping.progressed import Progressed
-from autoguide_core.engine.stepping.step import copied, restore
+from autoguide_core.engine.stepping.runner import Runner
+from autoguide_core.engine.stepping.step import State, copied, restore
 from autoguide_core.engine.stepping.stepper import Stepper
 
 _CHUNK = 4096
@@ -76,6 +78,9 @@ def run_steps(
 ) -> None:
     """Make the steps that are left.
 
+    A step whose ELBO is not a finite number, since a draw is where the model has no density, is
+    left out: the state stands still.
+
     Args:
         plan: The plan.
         stepper: What makes the steps.
@@ -83,7 +88,7 @@ def run_steps(
         after_block: Called after each block.
 
     Raises:
-        FitError: If the ELBO stops being finite.
+        FitError: If the ELBO is not a finite number at half of the last hundred steps.
     """
     state = progressed.state
     stepper.look_round()
@@ -96,17 +101,19 @@ def run_steps(
         before = copied(state)
         started = time.perf_counter()
         try:
-            elbo = runner.run(state, noise, rows).cpu()
+            elbo, good = _block(runner, state, before, noise, rows)
         except Exception as error:
             restore(state, before)
             stepper.fall_back(error)
             source, pace = _source(plan, stepper, state), _pace(stepper)
             continue
-        if not bool(elbo.isfinite().all()):
-            raise stepper.explain(state, before, noise, rows, elbo, first)
+        if good < count:
+            count, elbo[good] = good + 1, torch.nan
         pace.took(count, time.perf_counter() - started)
-        progressed.elbo[first : first + count] = elbo.numpy()
+        progressed.elbo[first : first + count] = elbo[:count].numpy()
         progressed.done = first + count
+        if good < count and (stepper.is_strict or progressed.is_stuck):
+            raise stepper.explain([drawn[good] for drawn in noise], progressed.done)
         progressed.drift.update(progressed.done - 1, plan.rates(first, count).numpy())
         if not progressed.engines or progressed.engines[-1][0] != runner.name:
             progressed.engines.append((runner.name, first))
@@ -114,6 +121,38 @@ def run_steps(
         stepper.look_round()
         if stepper.runner is not runner:
             pace.restart()
+
+
+def _block(
+    runner: Runner, state: State, before: State, noise: Sequence[Tensor], rows: Tensor
+) -> tuple[Tensor, int]:
+    """Make steps, and stand still before the update of the first that has no ELBO.
+
+    Returns:
+        The ELBOs of those that were made, followed by NaN, and how many were made.
+    """
+    try:
+        elbo = runner.run(state, noise, rows).cpu()
+    except Exception as error:
+        if not is_refusal(error):
+            raise
+        elbo, good = torch.full((len(rows),), torch.nan, dtype=torch.float64), 0
+        restore(state, before)
+        if len(rows) > 1:  # it does not say which step has failed
+            for k in range(len(rows)):
+                one = slice(k, k + 1)
+                given = [drawn[one] for drawn in noise]
+                elbo[one], made = _block(runner, state, copied(state), given, rows[one])
+                if not made:
+                    break
+                good += 1
+        return elbo, good
+    good = int(elbo.isfinite().long().cumprod(0).sum())
+    if good < len(rows) and not runner.halts:
+        restore(state, before)
+        if good:
+            runner.run(state, [drawn[:good] for drawn in noise], rows[:good])
+    return elbo, good
 
 
 def _source(plan: Plan, stepper: Stepper, state: Mapping[str, Tensor]) -> NoiseSource:

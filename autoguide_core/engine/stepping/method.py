@@ -30,7 +30,7 @@ from autoguide_core.engine.stepping.fallback import PyroEstimator
 from autoguide_core.engine.stepping.fingerprint import fingerprint
 from autoguide_core.engine.stepping.loop import Plan, run_steps
 from autoguide_core.engine.stepping.parameters import flatten, obstacle_to_packing, packed
-from autoguide_core.engine.stepping.progressed import Progressed, in_words
+from autoguide_core.engine.stepping.progressed import Progressed, filled, in_words, left_out
 from autoguide_core.engine.stepping.resume import Keeper
 from autoguide_core.engine.stepping.runner import Runner
 from autoguide_core.engine.stepping.step import SLOT, Step
@@ -114,9 +114,10 @@ def run_stepping(
             leaves = stepper.leaves
         put_values(state[SLOT + AVERAGE if settings.averaging else "theta"], leaves)
     travelled = None if settings.optimizer == "SGD" else drift
-    verdict = judge(elbo, settings.tolerance, travelled, settings.steps)
+    verdict = judge(filled(elbo), settings.tolerance, travelled, settings.steps)
+    notes += left_out(elbo)
     return Run(
-        elbo,
+        filled(elbo),
         verdict,
         "adam",
         (*notes, *choice.obstacles),

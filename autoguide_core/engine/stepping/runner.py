@@ -21,6 +21,14 @@ class Runner(Protocol):
         """What a user knows it by: ``plain``, ``eager``, ``graph``, ``native`` and so on."""
         ...
 
+    @property
+    def halts(self) -> bool:
+        """Whether a run ends before the update of a step whose ELBO is not a finite number.
+
+        A step at which the model cannot be evaluated then is one of these.
+        """
+        ...
+
     def run(self, state: State, noise: Sequence[Tensor], rows: Tensor) -> Tensor:
         """Make K steps.
 

@@ -12,9 +12,8 @@ from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.native.errors import NativeUnavailable
 from autoguide_core.engine.stepping.choice import RECORDED, Choice
 from autoguide_core.engine.stepping.draws import SEED, Draw
-from autoguide_core.engine.stepping.eager import EagerRunner, PlainRunner
+from autoguide_core.engine.stepping.eager import PlainRunner
 from autoguide_core.engine.stepping.runner import PendingRunner, Runner
-from autoguide_core.engine.stepping.step import State, restore
 from autoguide_core.engine.stepping.supply import seed_generators, supplied
 from autoguide_core.engine.structure import reason_of
 
@@ -29,7 +28,12 @@ class Stepper:
             of guide and model with the present parameters and random numbers.
         particles: Draws from the guide per estimate.
         may_change: Whether a faster runner may take over on the way.
+
+    Attributes:
+        is_strict: Whether the first step whose ELBO is not finite ends the run.
     """
+
+    is_strict = False
 
     def __init__(
         self,
@@ -110,36 +114,15 @@ class Stepper:
         self.draws = (SEED,) if isinstance(self.runner, PlainRunner) else self._choice.step.draws
         self._choice.obstacles.append(words)
 
-    def explain(
-        self,
-        state: State,
-        before: State,
-        noise: Sequence[Tensor],
-        rows: Tensor,
-        elbo: Tensor,
-        first: int,
-    ) -> FitError:
-        """The error for a block of steps in which the ELBO was not finite.
+    def explain(self, given: Sequence[Tensor], number: int) -> FitError:
+        """The error for a step whose ELBO was not finite, as steps before it.
 
-        Python makes the steps of the block again until it meets that ELBO, unless it was Python
-        that has met it: so the parameters stand as they stood. Then guide and model are checked
-        site by site, with the noise of the failing step.
+        Guide and model are checked site by site at the present parameters.
 
         Args:
-            state: The state after the block; it is changed.
-            before: The state before it.
-            noise: The block's noise.
-            rows: The block's rows.
-            elbo: The block's ELBOs.
-            first: The first step of the block, from 0.
+            given: The noise of the step.
+            number: Which it is, from 1.
         """
-        at = _first_fault(elbo)
-        if not isinstance(self.runner, EagerRunner | PlainRunner):
-            restore(state, before)
-            with contextlib.suppress(Untraceable):
-                again = EagerRunner(self._choice.step)
-                at = _first_fault(again.run(state, [n[: at + 1] for n in noise], rows[: at + 1]))
-        given, number = [drawn[at] for drawn in noise], first + at + 1
         for blame in self._blame:
             # A way that draws otherwise than the estimator does not get through.
             with (
@@ -158,11 +141,6 @@ class Stepper:
         if self._pending is not None:
             self._pending.cancel()
             self._pending = None
-
-
-def _first_fault(elbo: Tensor) -> int:
-    """The place of the first ELBO that is not finite; the last place if all are."""
-    return min(int(elbo.isfinite().long().cumprod(0).sum()), len(elbo) - 1)
 
 
 def _told(error: Exception) -> str:

@@ -18,6 +18,7 @@ from torch.utils import _pytree
 
 from autoguide_core.engine.tracing.modes import OperationMode
 
+_aten = torch.ops.aten
 Function = Callable[..., Any]
 Decompositions = Mapping[Any, Function]
 
@@ -67,6 +68,33 @@ def drop_detach(graph: GraphModule) -> None:
     for node in graph.graph.find_nodes(op="call_function", target=torch.ops.aten.detach.default):
         node.replace_all_uses_with(node.all_input_nodes[0])
         graph.graph.erase_node(node)
+    graph.recompile()
+
+
+def spread_nan(graph: GraphModule) -> None:
+    """Let a matrix without a Cholesky factor give NaN, where torch would raise an error.
+
+    So one impossible point leaves the others of a batch as they are, and a step that meets one has
+    an ELBO of NaN, whoever makes it.
+    """
+    nodes = graph.graph
+    for check in nodes.find_nodes(op="call_function", target=_aten._linalg_check_errors.default):
+        info = check.all_input_nodes[0]
+        made = info.all_input_nodes[0]
+        if made.target is not _aten.linalg_cholesky_ex.default:
+            continue
+        (factor,) = (user for user in made.users if user.args[1] == 0)
+        with nodes.inserting_after(info):
+            good = nodes.call_function(_aten.eq.Scalar, (info, 0))
+        for _ in range(2):
+            with nodes.inserting_after(good):
+                good = nodes.call_function(_aten.unsqueeze.default, (good, -1))
+        with nodes.inserting_after(good):
+            nan = nodes.call_function(_aten.full_like.default, (factor, float("nan")))
+        with nodes.inserting_after(nan):
+            kept = nodes.call_function(_aten.where.self, (good, factor, nan))
+        factor.replace_all_uses_with(kept, lambda user, own=(nan, kept): user not in own)
+        nodes.erase_node(check)
     graph.recompile()
 
 

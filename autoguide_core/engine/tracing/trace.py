@@ -14,7 +14,13 @@ from torch.fx import GraphModule
 from torch.utils import _pytree
 
 from autoguide_core.engine.tracing.decompositions import log_sigmoid_backward
-from autoguide_core.engine.tracing.record import Unrecordable, drop_detach, record, record_run
+from autoguide_core.engine.tracing.record import (
+    Unrecordable,
+    drop_detach,
+    record,
+    record_run,
+    spread_nan,
+)
 from autoguide_core.engine.tracing.recorded import Recorded
 from autoguide_core.engine.tracing.values import watched_values
 
@@ -55,6 +61,7 @@ def trace_function(function: Function, example: Any, check: Any) -> Function:
         if Recorded(recorded) != Recorded(again):
             raise Unrecordable("the model branches on values or changes from run to run")
         drop_detach(recorded)
+        spread_nan(recorded)
         graph = retrace(torch.func.functionalize(recorded, remove="mutations"), example)
     for one, other in zip(expected, _pytree.tree_leaves(graph(check)), strict=True):
         if not torch.allclose(one, other, rtol=_AGREEMENT, atol=_AGREEMENT, equal_nan=True):

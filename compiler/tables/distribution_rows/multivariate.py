@@ -127,5 +127,6 @@ ROWS = (
         "proportional to exp(k1 cos(a) + k2 cos(b) + correlation sin(a) sin(b)), where "
         "a = x[0] - phi_loc, b = x[1] - psi_loc, k1 = phi_concentration, k2 = psi_concentration",
         event_axes=(2,),
+        ours=True,
     ),
 )

@@ -12,6 +12,7 @@ import pyro
 
 from autoguide_core.engine.bound import bind, unbind
 from autoguide_core.engine.curvature import MAX_DIM, run_curvature, run_laplace
+from autoguide_core.engine.curvature.density import LogDensity
 from autoguide_core.engine.curvature.folding import (
     flat_layout,
     is_joint_normal,
@@ -126,6 +127,9 @@ def _run(
     part = only_part(guide)
     if settings.method != "adam":
         obstacle = _obstacle(part, structure)
+        if obstacle is None:
+            with full_size_model():
+                obstacle = LogDensity(model, args, kwargs).unrepeatable()
         if obstacle is None and is_laplace(part):
             with full_size_model():  # a mode of minibatches would move with each of them
                 return run_laplace(model, part, args, kwargs, settings=settings, report=report)

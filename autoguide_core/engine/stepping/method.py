@@ -19,6 +19,7 @@ from autoguide_core.engine.estimators import Estimator, Untraceable, make_estima
 from autoguide_core.engine.estimators.particles import PARTICLE_PLATE
 from autoguide_core.engine.interrupts import Interrupts
 from autoguide_core.engine.isolation import unvalidated
+from autoguide_core.engine.kept import kept_values, what_changed
 from autoguide_core.engine.optimisers import AVERAGE, Averaged, make_optimiser
 from autoguide_core.engine.progress import Reporter
 from autoguide_core.engine.result import Run
@@ -84,7 +85,9 @@ def run_stepping(
     scattered = obstacle_to_packing(leaves)
     with unvalidated(), _vector(leaves, scattered) as theta:
         step = Step(estimator, rule, leaves)
+        kept = kept_values(model, guide, args, kwargs)
         step = Step(estimator, rule, leaves, discover(lambda: step.gradient(estimator.start())))
+        opaque = opaque or what_changed(kept, kept_values(model, guide, args, kwargs))
         state = step.start(theta)
         row = plan.rows(0, 1)[0].to(theta)
         choice = Choice(step, state, row, type(guide).__name__, scattered, opaque, notes)

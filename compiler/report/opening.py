@@ -19,7 +19,7 @@ from compiler.memory import in_words, is_out_of_memory, is_too_much, room
 from compiler.reading import MOST_IR_BYTES
 from compiler.report.content import Content
 from compiler.run.axes import posterior_variables
-from compiler.run.folder import SETTINGS_FILE, is_fit_folder, settled
+from compiler.run.folder import SETTINGS_FILE, is_fit_folder
 from compiler.run.output import (
     MODULE_FILE,
     POSTERIOR_FILE,
@@ -28,6 +28,7 @@ from compiler.run.output import (
     SUMMARY_FILE,
 )
 from compiler.run.saved import SavedOutcome, SavedRecord, read_saved
+from compiler.run.settling import settled
 from compiler.verify import problems
 
 _NUMBERS = "biuf"

@@ -1,47 +1,40 @@
-"""The folder that results are written to: all of them or none, and nothing of the user's is lost.
+"""The folder that results are written to: all of them or none.
 
-Everything is first written into a hidden folder. A folder that is new gets its name at the end. In
-one that exists, the hidden folder is renamed to `_NEW`, from which moment on the new results count,
-and its files are moved into place one by one. If the process is killed on the way, whoever opens
-the folder next moves the rest. `_MANIFEST` holds the hash of each file that was written: a file
-with another content, or that it does not name, is the user's. Such a file is never overwritten: it
-stays, under another name if need be.
+Everything is first written into a hidden folder. A folder that is new gets its name at the end; one
+that exists gets the files (see `settling`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import secrets
 import shutil
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from itertools import count
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from compiler.diagnostics import Diagnostics, SpecError
 from compiler.files import UnreadableError, read_text
-from compiler.writing import write_whole
-
-if sys.platform != "win32":
-    import fcntl
+from compiler.run.settling import (
+    MANIFEST,
+    free,
+    hash_of,
+    lock,
+    replaced,
+    settled,
+    sweep,
+    write_manifest,
+)
 
 SETTINGS_FILE = "settings.json"
 MARK = {"written_by": "pplc"}
 """What the settings hold, for the folder to be known as the output of a fit."""
 
-_MANIFEST = ".pplc.json"
-_NEW = ".pplc-new"
 _HIDDEN = ".pplc-"
 _MOST_SETTINGS = 100_000_000
 """Bytes beyond which a file is none that holds settings."""
-
-_PATIENCE = 10.0
-"""Seconds to wait for another process, which may have been stopped, that has the folder open."""
 
 
 class OutputFolder:
@@ -112,8 +105,8 @@ class OutputFolder:
                 self._prepare()
             assert self._work is not None
             write_files(self._work)
-            files = [path for path in self._work.iterdir() if path.name != _MANIFEST]
-            _write_manifest(self._work, {path.name: _hash(path) for path in files})
+            files = [path for path in self._work.iterdir() if path.name != MANIFEST]
+            write_manifest(self._work, {path.name: hash_of(path) for path in files})
             self._put_in_place(self._work)
         except OSError as error:
             self._refuse(
@@ -139,11 +132,11 @@ class OutputFolder:
             place, prefix = self._target.parent, f".{self._target.name[:50]}-"
             self._made = [p for p in (place, *place.parents) if not p.exists()]
             place.mkdir(parents=True, exist_ok=True)
-        _sweep(place, prefix)
+        sweep(place, prefix)
         self._work = place / f"{prefix}{secrets.token_hex(4)}"
         self._work.mkdir()
-        self._held = _lock(self._work)
-        (self._work / _MANIFEST).touch()
+        self._held = lock(self._work)
+        (self._work / MANIFEST).touch()
 
     def _put_in_place(self, work: Path) -> None:
         if work.parent != self._target:
@@ -154,7 +147,7 @@ class OutputFolder:
                     raise
                 work = self._work = self._moved(work)
         if work.parent == self._target:
-            kept = _replaced(self._target, work)
+            kept = replaced(self._target, work)
             self.notes = tuple(
                 f"{before} in {self.path} had been changed; it is kept as {now}"
                 for before, now in kept.items()
@@ -171,10 +164,10 @@ class OutputFolder:
         """
         if self._target.is_dir():
             return work.rename(self._target / f"{_HIDDEN}{secrets.token_hex(4)}")
-        free = _free(self._target)
-        self.notes = (f"{self.path} has become a file, so {free.name} was written",)
-        self.path = self.path.with_name(free.name)
-        return work.rename(free)
+        elsewhere = free(self._target)
+        self.notes = (f"{self.path} has become a file, so {elsewhere.name} was written",)
+        self.path = self.path.with_name(elsewhere.name)
+        return work.rename(elsewhere)
 
     def _clean(self) -> None:
         """Remove the hidden folder, and the folders above it that were made for it."""
@@ -194,37 +187,6 @@ class OutputFolder:
     def _refuse(self, message: str, remedy: str) -> None:
         self._diagnostics.report("PPL098", None, message, remedy)
         raise SpecError(self._diagnostics)
-
-
-@contextmanager
-def settled(folder: Path) -> Iterator[None]:
-    """Keep a folder as it is while it is read, with all files of the last fit in their place.
-
-    Raises:
-        OSError: The process that wrote them was killed on the way, and the rest cannot be moved.
-    """
-    handle = _lock(folder, _PATIENCE)
-    try:
-        _finish(folder)
-        yield
-    finally:
-        if handle is not None:
-            os.close(handle)
-
-
-def add_file(folder: Path, name: str, data: bytes) -> None:
-    """Write one more file into the folder of a fit.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    with settled(folder):
-        hashes = _manifest(folder)
-        coming = hashlib.sha256(data).hexdigest()
-        if _is_the_user_s(folder / name, hashes.get(name), coming):
-            (folder / name).rename(_free(folder / name))
-        write_whole(folder / name, data)
-        _write_manifest(folder, {**hashes, name: coming})
 
 
 def is_fit_folder(folder: Path) -> bool:
@@ -253,121 +215,3 @@ def _may_be_written(folder: Path) -> bool:
         return False
     foreign = (path for path in folder.iterdir() if not path.name.startswith(_HIDDEN))
     return not any(foreign) or is_fit_folder(folder)
-
-
-def _replaced(folder: Path, work: Path) -> dict[str, str]:
-    """Put the files of a hidden folder within a folder in place of those of the last fit.
-
-    Returns:
-        The files that are the user's and were in the way, with the names that they have now.
-    """
-    with settled(folder):
-        try:
-            work.rename(folder / _NEW)
-            return _finish(folder)
-        except BaseException:  # an interrupt is no reason to stop half-way
-            _finish(folder)
-            raise
-
-
-def _finish(folder: Path) -> dict[str, str]:
-    """Move the files of `_NEW`, if it is there, into their place; as `_replaced` otherwise.
-
-    It can be killed at any moment and begun again. The manifest comes last.
-    """
-    new = folder / _NEW
-    if new.is_symlink() or not new.is_dir():
-        return {}
-    kept = {}
-    if (new / _MANIFEST).exists():
-        old, coming = _manifest(folder), _manifest(new)
-        for path in new.iterdir():
-            place = folder / path.name
-            if path.name == _MANIFEST:
-                continue
-            if _is_the_user_s(place, old.get(path.name), coming.get(path.name)):
-                free = _free(place)
-                place.rename(free)
-                kept[place.name] = free.name
-            path.replace(place)
-        for name in old.keys() - coming.keys():
-            if not _is_the_user_s(folder / name, old[name]):
-                (folder / name).unlink(missing_ok=True)
-        (new / _MANIFEST).replace(folder / _MANIFEST)
-    new.rmdir()
-    return kept
-
-
-def _is_the_user_s(path: Path, *hashes: str | None) -> bool:
-    """Whether something is there that has none of the contents that we write."""
-    if not os.path.lexists(path):
-        return False
-    return path.is_symlink() or not path.is_file() or _hash(path) not in hashes
-
-
-def _free(path: Path) -> Path:
-    """Return a name beside a path, made of its own, under which nothing is: `chosen-2.ppl`."""
-    names = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
-    return next(name for name in names if not os.path.lexists(name))
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _manifest(folder: Path) -> dict[str, str]:
-    """Return the hash of each file of the fit in a folder, by name; empty where none is known."""
-    try:
-        told = json.loads((folder / _MANIFEST).read_bytes())
-        return {str(name): str(told[name]) for name in told if Path(name).name == name}
-    except (OSError, ValueError, TypeError, RecursionError):
-        return {}
-
-
-def _write_manifest(folder: Path, hashes: Mapping[str, str]) -> None:
-    write_whole(folder / _MANIFEST, json.dumps(hashes, indent=1).encode())
-
-
-def _sweep(place: Path, prefix: str) -> None:
-    """Remove the hidden folders of processes that were killed: their manifest is empty."""
-    with suppress(OSError):
-        for path in place.iterdir():
-            if not path.name.startswith(prefix) or path.is_symlink() or not path.is_dir():
-                continue
-            if (path / _MANIFEST).exists() and not _manifest(path):
-                handle = _lock(path)
-                if handle is not None:
-                    shutil.rmtree(path, ignore_errors=True)
-                    os.close(handle)
-
-
-def _lock(folder: Path, patience: float = 0.0) -> int | None:
-    """Lock a folder among processes; closing what is returned unlocks it.
-
-    Returns:
-        None where it is locked for longer than these seconds, or the file system has no locks.
-    """
-    if sys.platform == "win32":
-        return None
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return None
-    end = time.monotonic() + patience
-    try:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return handle
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    break
-                time.sleep(0.01)
-    except OSError:
-        pass
-    except BaseException:
-        os.close(handle)
-        raise
-    os.close(handle)
-    return None

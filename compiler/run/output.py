@@ -13,7 +13,8 @@ import pandas as pd
 
 from compiler.diagnostics import Diagnostics, SpecError
 from compiler.ir.text import to_json
-from compiler.run.folder import MARK, SETTINGS_FILE, add_file
+from compiler.run.folder import MARK, SETTINGS_FILE
+from compiler.run.settling import add_file
 from compiler.writing import write_whole
 
 if TYPE_CHECKING:

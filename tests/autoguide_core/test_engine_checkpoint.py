@@ -26,6 +26,7 @@ from autoguide_core.engine.progress import Progress
 from autoguide_core.engine.stepping import choice
 from autoguide_core.engine.stepping.checkpoint import Checkpoint
 from autoguide_core.engine.stepping.progressed import Progressed
+from autoguide_core.engine.stepping.record import read_record
 from autoguide_core.engine.stepping.resume import Keeper
 
 DATA = torch.linspace(-1.0, 3.0, 40)
@@ -124,6 +125,26 @@ def test_another_fit_and_a_broken_file_are_refused(tmp_path: Path) -> None:
             run(path, "graph", 20)
     with pytest.raises(FitError, match="does not exist; make it first"):
         run(tmp_path / "missing" / "fit.pt", "graph", 20)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_what_ends_the_writing_leaves_the_last_record_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    path = tmp_path / "fit.pt"
+    run(path, "graph", 20)
+    before = path.read_bytes()
+
+    def fail(_: int) -> None:
+        raise error
+
+    monkeypatch.setattr(os, "fsync", fail)
+    expected = KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else FitError
+    record = Checkpoint(path, 0.0)
+    with pytest.raises(expected):
+        record.write(read_record(torch.load(path, weights_only=True)))
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["fit.pt"]
 
 
 def test_data_that_the_model_has_closed_over_tell_fits_apart(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ import pytest
 
 from compiler.diagnostics import Diagnostics, SpecError
 from compiler.run import folder as folders
-from compiler.run.folder import OutputFolder, add_file, settled
+from compiler.run.folder import OutputFolder
+from compiler.run.settling import add_file, hash_of, settled
 
 ROOT = Path(__file__).parents[2]
 OLD = {"settings.json": "old", "chosen.ppl": "old", "report.html": "old"}
@@ -133,7 +134,7 @@ def test_a_manifest_from_elsewhere_names_no_files_outside(tmp_path: Path) -> Non
     out, mine = tmp_path / "out", tmp_path / "mine.txt"
     save(out, OLD)
     mine.write_text("mine")
-    (out / ".pplc.json").write_text(json.dumps({"../mine.txt": folders._hash(mine), "a": [1]}))
+    (out / ".pplc.json").write_text(json.dumps({"../mine.txt": hash_of(mine), "a": [1]}))
     (out / ".pplc-new").symlink_to(tmp_path)
     (tmp_path / ".pplc.json").write_text("{}")
     with settled(out):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
+import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,14 +80,20 @@ class Checkpoint:
         Raises:
             RequestError: If it cannot be written.
         """
-        part = self.path.with_name(self.path.name + ".part")
+        content = io.BytesIO()  # where the disk is full, torch raises errors of its own
+        torch.save(record.model_dump(), content)
+        part = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}.part")
         try:
-            with part.open("wb") as file:
-                torch.save(record.model_dump(), file)
+            with part.open("xb") as file:
+                file.write(content.getbuffer())
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(part, self.path)
-        except OSError as error:
+            part.replace(self.path)
+        except BaseException as error:
+            with suppress(OSError):
+                part.unlink()
+            if not isinstance(error, OSError):
+                raise
             message = f"the checkpoint {self.path} cannot be written: {error.strerror or error}"
             raise _refused(message, "make room, or name another file") from error
         self._written = time.monotonic()

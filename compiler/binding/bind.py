@@ -13,7 +13,14 @@ from compiler.binding.draft import Draft, draft
 from compiler.binding.gaps import check_gaps, gap_coords, gapless
 from compiler.binding.hashes import data_hashes
 from compiler.binding.index import in_range, places
-from compiler.binding.labels import Labels, align, check_labels, dim_labels, label_columns
+from compiler.binding.labels import (
+    Labels,
+    align,
+    check_labels,
+    dim_labels,
+    label_columns,
+    plain_labels,
+)
 from compiler.binding.match import Match, match
 from compiler.binding.parts import search
 from compiler.binding.ranges import check_values
@@ -94,13 +101,14 @@ def bind(
         if tensor is not None:
             values[name] = tensor.to(device)
     diagnostics.raise_errors()
+    names = {dim: plain_labels(known) for dim, known in labels.items()}
     return BoundData(
         values=values,
         coords={
-            dim: _coords(program, dim, size, labels, in_full=dim not in streamed)
+            dim: _coords(program, dim, size, names, in_full=dim not in streamed)
             for dim, size in inferred.items()
         }
-        | gap_coords(program, drafts, labels),
+        | gap_coords(program, drafts, names),
         observed=tuple(s.name for s in program.sites() if s.observed and s.name in drafts),
         streamed=streamed,
         notes=(*_notes(read, matches, known={*mapping, *inferred}), *of_gaps, *notes),

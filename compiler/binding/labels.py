@@ -18,6 +18,7 @@ import pandas as pd
 from compiler.binding.arrays import Array, RaggedError, as_array
 from compiler.binding.draft import Draft
 from compiler.binding.entries import EXACT, is_gap, read_numbers
+from compiler.binding.repeated import repeated
 from compiler.binding.sources import Column, Source
 from compiler.binding.storable import why_unstorable
 from compiler.diagnostics import Diagnostics
@@ -170,6 +171,13 @@ def check_labels(
         diagnostics: Where to report.
     """
     for dim, known in labels.items():
+        if twice := repeated(map(str, plain_labels(known))):
+            diagnostics.report(
+                "PPL092",
+                program.dim(dim).location.span if dim in columns else None,
+                f"several labels of {dim!r} read {twice[0]!r}",
+                "give each a text of its own",
+            )
         for place, label in enumerate(known):
             if isinstance(label, str) and (problem := why_unstorable(label)):
                 source = columns[dim][0].source.label if columns.get(dim) else "the data"
@@ -181,6 +189,19 @@ def check_labels(
                     "correct the label",
                 )
                 break
+
+
+def plain_labels(labels: Labels) -> Labels:
+    """Return labels as files of results can hold them: all whole numbers, or all text.
+
+    Categories may be anything: intervals, periods, dates, or several types at once.
+    """
+    if all(isinstance(label, str) for label in labels):
+        return labels
+    whole = all(type(label) is int or isinstance(label, np.integer) for label in labels)
+    if whole and all(abs(int(label)) < 2**63 for label in labels):
+        return tuple(map(int, labels))
+    return tuple(map(str, pd.Index(labels, tupleize_cols=False).astype(str)))
 
 
 def align(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import io
 import os
@@ -21,6 +22,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import xarray as xr
 from binding_helpers import bound, faults, program
 
 import compiler.memory
@@ -182,6 +184,26 @@ def test_labels_that_no_file_can_hold_are_refused(form: str, tmp_path: Path) -> 
     assert fault.startswith("PPL092")
     assert "row 2" in fault or form == "csv"
     assert "which holds " in fault or "holds a NUL" in fault
+
+
+ODD = {
+    "intervals": (pd.cut([1, 2, 3, 4], 2), ("(0.997, 2.5]", "(2.5, 4.0]")),
+    "periods": (pd.Categorical([pd.Period("2020-02", "M")] * 4), ("2020-02",)),
+    "days": (pd.Categorical([datetime.date(2020, 1, 1)] * 4), ("2020-01-01",)),
+    "times": (pd.Categorical(pd.to_datetime(["2020-01-02"] * 4)), ("2020-01-02",)),
+    "beyond int64": (pd.Categorical([2**70, 2**70 + 1] * 2), (str(2**70), str(2**70 + 1))),
+    "int64": (pd.Categorical([2**60, 7] * 2), (7, 2**60)),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_categories_of_any_kind_become_labels_that_files_can_hold(
+    kind: str, tmp_path: Path
+) -> None:
+    column, names = ODD[kind]
+    data = bound(GROUPS, pd.DataFrame({"i": column, "y": [1.0, 2.0, 3.0, 4.0]}))
+    assert data.coords["g"] == names
+    xr.Dataset(coords={"g": list(data.coords["g"])}).to_netcdf(tmp_path / "g.nc", engine="h5netcdf")
 
 
 def test_whole_numbers_that_floats_cannot_hold_are_refused() -> None:

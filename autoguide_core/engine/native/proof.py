@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
-from autoguide_core.engine.native.rounding import Versions, run_disturbed
+from autoguide_core.engine.native.rounding import Versions, disturbed_runs, run_disturbed
 
 _EXACT = {torch.float64: 5e-13, torch.float32: 4e-6}
 """Relative distance of two numbers that need no explanation: thousands of units in the last place
@@ -202,11 +202,13 @@ class _Reference:
 
     def _disturbed(self) -> list[Versions]:
         """The new state and the results, as far as rounding determines them."""
-        state = [Versions.of(value) for value in self.trial.state.values()]
+        runs = disturbed_runs(self._graph)
+        state = [Versions.of(value, runs) for value in self.trial.state.values()]
         results: list[Versions] = []
         torch.manual_seed(0)
         for _, inputs in zip(self.results, _by_step(self.trial), strict=False):
-            *state, result = run_disturbed(self._graph, [*state, *map(Versions.of, inputs)])
+            given = [Versions.of(value, runs) for value in inputs]
+            *state, result = run_disturbed(self._graph, [*state, *given])
             results.append(result)
         return [*state, *results]
 

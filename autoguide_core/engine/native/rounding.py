@@ -27,8 +27,8 @@ from torch.fx import GraphModule, Interpreter
 
 from autoguide_core.engine.native.operations import operation_name
 
-DISTURBED = 4
-"""Disturbed runs beside the plain one."""
+_RUNS, _RUNS_OF_LARGE, _LARGE = 4, 2, 500_000
+"""Disturbed runs beside the plain one: fewer for graphs of so many numbers, as they take long."""
 
 _UNITS = 4.0
 """Units in the last place by which an operand is moved at most."""
@@ -63,9 +63,9 @@ class Versions:
     disturbed: tuple[Any, ...]
 
     @classmethod
-    def of(cls, value: Any) -> Versions:
+    def of(cls, value: Any, runs: int) -> Versions:
         """A value that is the same in all runs."""
-        return cls(value, (value,) * DISTURBED)
+        return cls(value, (value,) * runs)
 
     def spread(self) -> Tensor:
         """By how much each element moves, in float64; infinite where it may be no number."""
@@ -78,12 +78,19 @@ class Versions:
         return widest
 
 
+def disturbed_runs(graph: GraphModule) -> int:
+    """How many disturbed runs of a graph to make."""
+    nodes = graph.graph.find_nodes(op="get_attr")
+    numbers = sum(getattr(graph, name).numel() for name in {str(node.target) for node in nodes})
+    return _RUNS if numbers < _LARGE else _RUNS_OF_LARGE
+
+
 def run_disturbed(graph: GraphModule, inputs: Sequence[Versions]) -> list[Versions]:
     """Run a graph with and without disturbances.
 
     Args:
         graph: A graph of tensor operations, none of them in place.
-        inputs: The values of its placeholders.
+        inputs: The values of its placeholders, in as many runs as is said by `disturbed_runs`.
 
     Returns:
         Its outputs.
@@ -95,12 +102,13 @@ def run_disturbed(graph: GraphModule, inputs: Sequence[Versions]) -> list[Versio
 class _Disturber(Interpreter):
     def __init__(self, graph: GraphModule) -> None:
         super().__init__(graph)
+        self._runs = disturbed_runs(graph)
         self._random = random.Random(0)
         self._tables: dict[torch.dtype, Tensor] = {}
 
     def get_attr(self, target: Any, args: Any, kwargs: Any) -> Any:
         """A constant of the graph."""
-        return Versions.of(super().get_attr(target, args, kwargs))
+        return Versions.of(super().get_attr(target, args, kwargs), self._runs)
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         """An operation, in all runs."""
@@ -108,9 +116,9 @@ class _Disturber(Interpreter):
         plain = _call(target, _each(given, lambda one: one.plain))
         name = operation_name(target)
         if name in _JUMPS or kwargs.get("rounding_mode") or not _has_floats(plain):
-            return Versions.of(plain)
+            return Versions.of(plain, self._runs)
         sway = self._sway(target, given, plain) if name in _SUMS else None
-        runs = range(DISTURBED)
+        runs = range(self._runs)
         return Versions(plain, tuple(self._disturbed(target, given, plain, sway, k) for k in runs))
 
     def _disturbed(self, target: Any, given: Any, plain: Any, sway: Tensor | None, run: int) -> Any:

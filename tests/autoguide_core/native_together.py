@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import random
 import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from native_densities import DENSITIES, Data, Density
 from torch import Tensor
 
 from autoguide_core.engine.curvature.gradients import Gradients
@@ -36,9 +38,6 @@ def compiler(folder: Path, *, optimised: bool = False, openmp: bool = True) -> s
     )
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     return str(script)
-
-
-Density = Callable[[Tensor], Tensor]
 
 
 def recorded(step: Callable[..., tuple[Tensor, ...]], state: Mapping[str, Tensor]) -> Lowering:
@@ -146,3 +145,40 @@ def runner_of(
         runner._entry = getattr(ctypes.CDLL(str(library)), f"run_{number}")
         runner._entry.restype = ctypes.c_int64
     return runner
+
+
+def disagreement(seed: int) -> str:
+    """Evaluate a density at random sizes, points, type and threads; an empty text if it is right.
+
+    The sizes are near those where the code changes: of groups, of blocks, of sums in registers.
+    """
+    pick = random.Random(seed)
+    rows = pick.choice((0, 1, 4, 31, 32, 33, 100, 1000, 4095, 4097, pick.randint(2, 40_000)))
+    columns = pick.choice((1, 2, 3, 8, 9, 20, 33, 64 if rows < 10_000 else 4))
+    count, dtype = (
+        pick.choice((1, 2, 4)),
+        pick.choice((torch.float64, torch.float64, torch.float32)),
+    )
+    name, threads = pick.choice(list(DENSITIES)), pick.choice((1, 2, 3, 4))
+    density = DENSITIES[name](Data(rows, columns, dtype))
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randn(count, columns + 2, dtype=torch.float64, generator=generator)
+    evaluation = Evaluation.of(density, (0.3 * drawn).to(dtype))
+    compile_together({name: evaluation})
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        pairs = list(zip(evaluation.run(), in_turn(density, (0.3 * drawn).to(dtype)), strict=True))
+    finally:
+        torch.set_num_threads(before)
+    if all(is_right(*pair) for pair in pairs):
+        return ""
+    return f"{name}: {rows} rows, {columns} columns, {count} points, {dtype}, {threads} threads"
+
+
+def is_right(found: Tensor, expected: Tensor) -> bool:
+    """Whether numbers are those expected, but for rounding; NaN where NaN is expected."""
+    bound = 1e-10 if found.dtype == torch.float64 else 1e-3
+    size = expected.nan_to_num(0.0, 0.0, 0.0).abs().max() if expected.numel() else 0.0
+    tolerance = bound * (1.0 + float(size))
+    return torch.allclose(found, expected, rtol=0.0, atol=tolerance, equal_nan=True)

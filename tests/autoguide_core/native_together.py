@@ -124,7 +124,10 @@ def compile_sources(sources: Sequence[str]) -> Path:
 
 
 def take_runners(library: Path, evaluations: Sequence[Evaluation]) -> None:
-    """Give each evaluation its runner of a library that `compile_together` has made."""
+    """Give each evaluation its runner of a library that `compile_together` has made.
+
+    Runners keep the number of threads that torch has now.
+    """
     for number, one in enumerate(evaluations):
         one.runner = runner_of(library, number, one.lowering, one.translation, one.state)
 
@@ -164,10 +167,10 @@ def disagreement(seed: int) -> str:
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randn(count, columns + 2, dtype=torch.float64, generator=generator)
     evaluation = Evaluation.of(density, (0.3 * drawn).to(dtype))
-    compile_together({name: evaluation})
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
+        compile_together({name: evaluation})
         pairs = list(zip(evaluation.run(), in_turn(density, (0.3 * drawn).to(dtype)), strict=True))
     finally:
         torch.set_num_threads(before)

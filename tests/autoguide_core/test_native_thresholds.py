@@ -105,8 +105,8 @@ def test_values_are_those_of_torch(library: Path) -> None:
 @pytest.mark.parametrize("threads", [2, 4])
 @pytest.mark.usefixtures("torch_threads")
 def test_threads_share_the_rows(library: Path, threads: int) -> None:
-    take_runners(library, [one for one, _ in evaluations().values()])
     torch.set_num_threads(threads)
+    take_runners(library, [one for one, _ in evaluations().values()])
     agree(SHARED)
 
 
@@ -116,8 +116,8 @@ def test_a_team_may_be_smaller_than_was_asked_for(library: Path) -> None:
     openmp = ctypes.CDLL(str(library))
     if not hasattr(openmp, "omp_set_max_active_levels"):
         pytest.skip("the compiler has no OpenMP")
-    take_runners(library, [one for one, _ in evaluations().values()])
     torch.set_num_threads(4)
+    take_runners(library, [one for one, _ in evaluations().values()])
     levels = openmp.omp_get_max_active_levels()
     openmp.omp_set_max_active_levels(0)
     try:

@@ -85,7 +85,7 @@ class SineBivariateVonMises(dist.SineBivariateVonMises):
         nodes = torch.arange(self._nodes + 1, dtype=like.dtype, device=like.device)
         half = nodes * (0.5 * math.pi / self._nodes)
         # The other half of the circle has the same values; it has the two ends in common.
-        twice = torch.where((nodes > 0) & (nodes < self._nodes), math.log(2.0), 0.0)
+        twice = math.log(2.0) * ((nodes > 0) & (nodes < self._nodes)).to(like.dtype)
         phi, psi, cross = (
             torch.as_tensor(value).unsqueeze(-1)
             for value in (self.phi_concentration, self.psi_concentration, self.correlation)

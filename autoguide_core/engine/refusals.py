@@ -26,7 +26,7 @@ _VALUE = re.compile(
     r"Expected value argument .*?to be within the support \((?P<constraint>.*?)\) "
     r"of the distribution (?P<kind>\w+)\("
 )
-_NUMBER = re.compile(r"-?(\d[\d.]*(e[-+]?\d+)?|nan|inf)")
+_NUMBER = re.compile(r"-?\d+(\.\d*)?(e[-+]?\d+)?")
 _WORDS = (
     (r"\bGreaterThan\(lower_bound=0(\.0)?\)", "must be greater than 0"),
     (r"\bGreaterThanEq\(lower_bound=0(\.0)?\)", "must not be negative"),
@@ -92,9 +92,9 @@ def summary_of(error: Exception) -> str:
 
 def details_of(error: Exception) -> str:
     """The same with one of the numbers at fault, where there are some."""
-    numbers = refused_numbers(error)
-    found = None if numbers is None else _NUMBER.search(numbers.partition("tensor")[2] or numbers)
-    return summary_of(error) + (f", and is {found[0].rstrip('.')}" if found else "")
+    numbers = refused_numbers(error) or ""
+    found = _NUMBER.search(numbers.partition("tensor")[2] or numbers)
+    return summary_of(error) + (f", and is {float(found[0]):.4g}" if found else "")
 
 
 def _words(constraint: str) -> str:

@@ -120,7 +120,7 @@ CODES: dict[str, Code] = _table(
     Code("PPL094", "data-nan", "Gaps in data that is not declared missing"),
     Code("PPL095", "data-size", "Data whose sizes disagree"),
     Code("PPL096", "data-index", "An index out of range"),
-    Code("PPL097", "log-density", "A log density that is not finite at the start"),
+    Code("PPL097", "log-density", "No starting point with a density"),
     Code("PPL098", "output", "An output that cannot be written"),
     Code("PPL099", "fit-failed", "The fit broke off"),
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -176,3 +177,44 @@ def test_compile_and_fit_is_the_same_command(files: Path) -> None:
     assert result.returncode == 1
     assert "error PPL010" in result.stderr
     assert result.stderr.splitlines()[-1] == "False"  # a bad spec is told before torch is imported
+
+
+NOWHERE = """\
+data {
+  dim obs
+  y[obs] : real
+}
+model nowhere {
+  mu ~ Normal(0, 1)
+  share ~ Beta(2, 2)
+  spread = mu - exp(mu) - share
+  plate obs {
+    y ~ Normal(mu, spread)
+  }
+}
+"""
+
+
+def test_a_model_that_can_start_nowhere_is_told_at_its_line(files: Path) -> None:
+    (files / "data.json").write_text('{"y": [0.1, 0.4, -1.0]}')
+    result = run("fit", write(files / "nowhere.ppl", NOWHERE), "--data", "data.json")
+    assert (result.exit_code, result.stdout) == (1, "")
+    first, *others = result.stderr.splitlines()
+    found = re.fullmatch(
+        r".*nowhere\.ppl:10:5: error PPL097: no starting point was found in 100 tries; in each of "
+        r"them: scale of Normal must be greater than 0, and is -\d\S* \(just after site 'share'\); "
+        r"latents without bounds: mu",
+        first,
+    )
+    assert found, first
+    assert "tensor" not in result.stderr
+    assert others == [
+        "   |",
+        "10 |     y ~ Normal(mu, spread)",
+        "   |     ^^^^^^^^^^^^^^^^^^^^^^",
+        "help: give one of them bounds (`truncated(…)`, or another distribution), or an init value "
+        "at which this line can be computed: `init median at { NAME = NUMBER }`",
+        "",
+        "1 error",
+    ]
+    assert not (files / "nowhere-fit").exists()

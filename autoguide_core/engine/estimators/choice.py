@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import pyro
 from pyro import poutine
 from pyro.poutine.messenger import Messenger
 
@@ -22,6 +21,7 @@ from autoguide_core.engine.estimators.particles import Pair, Particles
 from autoguide_core.engine.estimators.pathwise import Pathwise
 from autoguide_core.engine.estimators.score import ScoreFunction
 from autoguide_core.engine.estimators.vectorised import vectorises
+from autoguide_core.engine.isolation import unvalidated
 from autoguide_core.engine.structure import Model, Structure, is_enumerated, reason_of
 
 _Make = Callable[[Particles], Estimator]
@@ -39,8 +39,7 @@ def make_estimator(
 ) -> tuple[Estimator, list[str]]:
     """Choose the estimator for a pair, in the present parameter store.
 
-    The estimator is tried once, with validation on; so is whether the pair broadcasts over
-    particles.
+    The estimator is tried once; so is whether the pair broadcasts over particles.
 
     Args:
         structure: The facts of the pair.
@@ -111,7 +110,7 @@ def _check_enumeration(guide: Model, pair: Pair) -> None:
 
 
 def _tried(estimator: Estimator) -> Estimator:
-    """The estimator, after one estimate with validation on."""
+    """The estimator, after one estimate."""
     with _quiet():
         estimator(estimator.start())
     return estimator
@@ -119,7 +118,7 @@ def _tried(estimator: Estimator) -> Estimator:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Validation, but no warnings."""
-    with pyro.validation_enabled(), warnings.catch_warnings():
+    """No warnings, and no errors where a draw is one that the model has no density for."""
+    with unvalidated(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

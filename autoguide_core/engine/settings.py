@@ -36,8 +36,9 @@ class FitSettings:
             operations of one step, recorded once and run by torch; ``cuda``: the same, replayed by
             a GPU; ``eager``: Python at each step; ``auto``: the fastest there is, without waiting
             for it. The numbers are the same but for rounding, which under ``auto`` can depend on
-            when the compiler was done. All but ``eager`` run the model's Python once only: a model
-            whose Python does another thing at each call (counts its calls, say) needs ``eager``.
+            when the compiler was done. All but ``eager`` record the model's Python at the start; a
+            model whose Python does something else at each call is seen there and stepped eagerly.
+            A rare outcome of something outside (a clock, a file) is not: it needs ``eager``.
         analytic_kl: Whether the divergence of a site's guide from its prior is taken in closed
             form where there is one, in steps of method ``adam``.
 

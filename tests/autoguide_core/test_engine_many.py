@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -291,6 +292,21 @@ def test_fits_that_cannot_be_made_at_once_are_made_in_turn() -> None:
     )
     assert in_turn(eager) == "engine 'eager' makes them so"
     assert phases == {"fit 1 of 2: variational", "fit 2 of 2: variational"}
+
+
+@pytest.mark.parametrize("way", ["clock", "counter"])
+def test_fits_of_a_model_that_changes_are_made_in_turn(way: str) -> None:
+    counter = itertools.count()
+    now = counter.__next__ if way == "clock" else lambda: next(counter)
+
+    def model(y: Tensor) -> None:
+        schools(y)
+        pyro.factor("small", torch.tensor(1e-10 * now()))
+
+    settings = replace(SETTINGS, engine="auto", steps=20)
+    many = fit_many(model, AutoNormal(model), (Y,), restarts=2, settings=settings)
+    seen = "changes from run to run" if way == "clock" else "keeps 'now.counter', which changes"
+    assert any("fitted one after the other: the model" in n and seen in n for n in many.notes)
 
 
 def test_guides_that_hold_what_is_one_fit_s_own_are_fitted_in_turn() -> None:

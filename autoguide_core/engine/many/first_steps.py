@@ -12,6 +12,7 @@ from torch import Tensor
 
 from autoguide_core.engine.estimators import Untraceable, make_estimator
 from autoguide_core.engine.isolation import unvalidated
+from autoguide_core.engine.kept import kept_values, what_changed
 from autoguide_core.engine.many.feed import Feed
 from autoguide_core.engine.many.graph import ALIVE, Single, record_single
 from autoguide_core.engine.many.member import Member
@@ -95,7 +96,11 @@ def first_step(
         with packed(leaves) as theta:
             step = Step(estimator, plan.optimiser, leaves)
             if like is None:
+                roots = model, member.guide, member.args, member.kwargs
+                kept = kept_values(*roots)
                 draws = discover(lambda: step.gradient(estimator.start()))
+                if reason := what_changed(kept, kept_values(*roots)):
+                    raise Untraceable(reason)
             else:
                 draws = like.step.draws
             if SEED in draws:

@@ -13,9 +13,15 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
+from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.many.feed import Feed
 from autoguide_core.engine.many.rules import replace_operations
-from autoguide_core.engine.stepping.capture import capture
+from autoguide_core.engine.stepping.capture import (
+    CHANGES,
+    capture,
+    pure_graph,
+    record_function,
+)
 from autoguide_core.engine.stepping.draws import Draw
 from autoguide_core.engine.stepping.step import State, Step
 from autoguide_core.engine.stepping.step_graph import StepGraph
@@ -79,7 +85,12 @@ def record_single(
         "row": row,
         **{f"data_{place}": tensor for place, tensor in enumerate(data)},
     }
-    graph = capture(whole, inputs, step.leaves, "theta")
+    recording, again = (
+        record_function(whole, list(inputs.values()), step.leaves) for _ in range(2)
+    )
+    if again.actions != recording.actions:
+        raise Untraceable(CHANGES)
+    graph = pure_graph(recording, inputs, step.leaves, "theta")
     replace_operations(graph)
     return Single(graph, names, step.draws)
 

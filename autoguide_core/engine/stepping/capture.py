@@ -30,6 +30,8 @@ from autoguide_core.engine.tracing.values import watched_values
 
 _aten = torch.ops.aten
 Function = Callable[..., Any]
+CHANGES = "the model branches on values or changes from run to run"
+"""Why there is no graph, where two recordings are not the same."""
 
 
 @dataclass(frozen=True)

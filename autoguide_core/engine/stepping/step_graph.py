@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from autoguide_core.engine.estimators import Untraceable
-from autoguide_core.engine.stepping.capture import pure_graph, record_function
+from autoguide_core.engine.stepping.capture import CHANGES, pure_graph, record_function
 from autoguide_core.engine.stepping.draws import Draw
 from autoguide_core.engine.stepping.noise import NoiseSource
 from autoguide_core.engine.stepping.step import CARRY, State, Step
@@ -20,7 +20,6 @@ _AGREEMENT = {torch.float64: 1e-7, torch.float32: 2e-3}
 """How near a graph comes to its Python, relative to the greatest entry of a tensor."""
 
 _SHIFT = 0.03
-_CHANGES = "the model branches on values or changes from run to run"
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def _traced(
         again = record_function(function, values, step.leaves)
         # What Python did is compared first, since a small change may hide in the rounding.
         if again.actions != recording.actions:
-            raise Untraceable(_CHANGES)
+            raise Untraceable(CHANGES)
         graph = pure_graph(recording, inputs, step.leaves, "theta")
         seed_generators(step.draws, second)
         with torch.no_grad():
@@ -116,7 +115,7 @@ def _traced(
     finally:
         theta.copy_(before)
     if not all(_agree(*pair) for pair in zip(again.outputs, found, strict=True)):
-        raise Untraceable(_CHANGES)
+        raise Untraceable(CHANGES)
     return StepGraph(graph, names, step.draws)
 
 

@@ -31,6 +31,7 @@ def arguments_code(
     left: tuple[Axis, ...],
     carrier: str | None,
     place: Place,
+    along: Axis | None = None,
 ) -> list[str]:
     """Return the code of each argument of a distribution, as it broadcasts to `left`.
 
@@ -41,20 +42,28 @@ def arguments_code(
         left: The axes over which its draws are independent.
         carrier: The argument that is given all of them.
         place: Where the call stands.
+        along: The axis of a mixture's components, which is the last of `left`.
     """
     parts: list[str] = []
     for position, (name, argument) in enumerate(arguments.items()):
         parameter = row.parameter(name)
         event = argument.type.event
-        own = event[len(event) - parameter.event_rank :] if parameter.event_rank else ()
+        cut = len(event) - parameter.event_rank
+        before, own = event[:cut], event[cut:]
+        last = parameter.event_rank + has_components(before, along, place)
         code = argument_code(argument, parameter, place)
-        code = align(code, argument.type, (*left, *own), place, last=parameter.event_rank)
+        code = align(code, argument.type, (*left, *own), place, last=last)
         if name == carrier:
             shape = [*axes_code(left, place), *["1"] * parameter.event_rank]
             code = binary("+", code, f"torch.zeros({', '.join(shape)})")
         unnamed = position < positional and not parameter.keyword_only
         parts.append(code if unnamed else f"{name}={code}")
     return parts
+
+
+def has_components(axes: tuple[Axis, ...], along: Axis | None, place: Place) -> bool:
+    """Tell whether the last one of an argument's axes is that of a mixture's components."""
+    return along is not None and bool(axes) and place.sizes.unify(axes[-1], along) is not None
 
 
 def argument_code(argument: Expression, parameter: Parameter, place: Place) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from compiler.emit.calls import arguments_code, axes_code, class_code
+from compiler.emit.calls import arguments_code, axes_code, class_code, has_components
 from compiler.emit.expressions import numeric
 from compiler.emit.layout import align
 from compiler.emit.place import Place
 from compiler.emit.python import binary, method
-from compiler.ir import Distribution
+from compiler.ir import Distribution, Expression
 from compiler.ir.types import Axis
 from compiler.tables.distributions import DISTRIBUTIONS
 from compiler.tables.mixtures import component_arguments, positional
@@ -19,8 +19,7 @@ def mixture_code(distribution: Distribution, left: tuple[Axis, ...], place: Plac
     weights = distribution.arguments["weights"]
     covered: tuple[Axis, ...] = ()
     for name, argument in distribution.arguments.items():
-        axes = argument.type.event[:-1] if name == "weights" else argument.type.event
-        covered = place.sizes.join(covered, tuple(axis for axis in axes if axis != along))
+        covered = place.sizes.join(covered, _left(name, argument, distribution, place))
     short = place.sizes.unify_all(covered, left) is None
     code = align(numeric(weights, place), weights.type, (*left, weights.type.event[-1]), place, 1)
     differs = any(a.type.random or a.type.batch for a in distribution.arguments.values())
@@ -38,10 +37,25 @@ def mixture_code(distribution: Distribution, left: tuple[Axis, ...], place: Plac
     return code
 
 
+def _left(
+    name: str, argument: Expression, distribution: Distribution, place: Place
+) -> tuple[Axis, ...]:
+    """Return the axes of an argument over which the mixture's draws are independent."""
+    axes = argument.type.event
+    if name == "weights":
+        return axes[:-1]
+    number, _, parameter = name.partition(".")
+    row = DISTRIBUTIONS[distribution.components[int(number)]]
+    axes = axes[: len(axes) - row.parameter(parameter).event_rank]
+    return axes[: len(axes) - has_components(axes, distribution.along, place)]
+
+
 def _component(
     distribution: Distribution, number: int, left: tuple[Axis, ...], place: Place
 ) -> str:
     row = DISTRIBUTIONS[distribution.components[number]]
     arguments = component_arguments(distribution, number)
-    codes = arguments_code(arguments, row, positional(distribution, number), left, None, place)
+    codes = arguments_code(
+        arguments, row, positional(distribution, number), left, None, place, distribution.along
+    )
     return f"{class_code(row, place)}({', '.join(codes)})"

@@ -182,6 +182,7 @@ def _ordered(
     left = tuple(axis for axis in component.left if axis != along)
     for name, argument in component.distribution.arguments.items():
         axes = argument.type.event
+        axes = axes[: len(axes) - component.row.parameter(name).event_rank]
         if axes.count(along) > 1 or sizes.align(axes, (*left, along)) is None:
             scope.diagnostics.report(
                 "PPL036",

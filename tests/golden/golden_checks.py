@@ -104,6 +104,9 @@ def check_meaning(program: Program, module: EmittedModule) -> None:
 def _of(trace: Trace, statement: Site | Recorded, program: Program) -> torch.Tensor:
     """Return a site's value with its own axes: its plates first."""
     value = trace.nodes[statement.name]["value"][None]
+    if isinstance(statement, Site):
+        lengths = [sizes(program)[a] if isinstance(a, str) else a for a in statement.event]
+        assert list(value.shape[value.dim() - len(lengths) :]) == lengths, statement.name
     shaped = named_axes(value, Variable.of(statement), program, sizes(program))
     return torch.as_tensor(shaped)[0].to(torch.get_default_dtype())
 

@@ -163,7 +163,9 @@ class Meaning:
 
     def _by_state(self, site: Site, entry: Entry) -> Tensor:
         """Return the log density of an emission for each state."""
-        density = self._density(site.model_copy(update={"event": (site.hidden, *site.event)}), entry)
+        density = self._density(
+            site.model_copy(update={"event": (site.hidden, *site.event)}), entry
+        )
         return density.flatten(1).sum(-1) if density.dim() > 1 else density
 
     def _chances(self, distribution: Distribution, entry: Entry, count: int) -> Tensor:
@@ -245,7 +247,7 @@ class Meaning:
         densities, points = [], torch.zeros(value.shape, dtype=torch.bool)
         for number, name in enumerate(mixed.components):
             arguments = {
-                key.split(".", 1)[1]: self._spread(argument, inner, entry)
+                key.split(".", 1)[1]: self._of_component(key, argument, mixed, inner, entry)
                 for key, argument in mixed.arguments.items()
                 if key.startswith(f"{number}.")
             }
@@ -265,6 +267,22 @@ class Meaning:
             for d, name in zip(densities, mixed.components, strict=True)
         ]
         return sum(weights[..., i] * d for i, d in enumerate(parts)).log()
+
+    def _of_component(
+        self,
+        key: str,
+        argument: Expression,
+        mixed: Distribution,
+        inner: tuple[Axis, ...],
+        entry: Entry,
+    ) -> Tensor:
+        """Return an argument of a component, the axis of the components last but its own ones."""
+        number, _, name = key.partition(".")
+        rank = DISTRIBUTIONS[mixed.components[int(number)]].parameter(name).event_rank
+        axes = argument.type.event
+        before, own = axes[: len(axes) - rank], axes[len(axes) - rank :]
+        last = bool(mixed.along and before and self._sizes.unify(before[-1], mixed.along))
+        return self._spread(argument, (*inner, *own), entry, last=rank + last)
 
     def _base_density(self, site: Site, arguments: dict[str, Any], value: Tensor) -> Tensor:
         """Return the density of the standard variable that a non-centred site is drawn through."""

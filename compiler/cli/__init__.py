@@ -38,8 +38,13 @@ def _start() -> None:
     The garbage collector, which a fit turns on again, and the search of all installed packages for
     plugins of pydantic would take a quarter of the time of `pplc check`. Characters that the
     terminal does not have, as in the name of a file, are printed as escapes.
+
+    SciPy's OpenBLAS shares out even triangular systems of 20 rows, which L-BFGS solves at each of
+    its steps: that takes many times as long, most of it waiting where other processes use the
+    cores, and it is not safe in a process that was forked.
     """
     gc.disable()
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -38,6 +38,7 @@ a command takes a spec, it takes a `.ppl` file, an IR file (`.json`) or `-` for 
 | `NO_COLOR`, `FORCE_COLOR` | never or always print colours; by default a terminal gets them |
 | `PPLC_CACHE_DIR`, `PPLC_CACHE_SIZE` | where and how much [compiled code](../cache.md) is kept |
 | `OMP_NUM_THREADS` | how many threads [large fits](../engine.md#threads) use |
+| `OPENBLAS_NUM_THREADS` | how many threads share out small systems of equations; by default 1 |
 | `PPLC_COMPILER` | the C++ compiler that fits are compiled with; `none`: no native code |
 | `PPLC_CRASH_REPORT` | a file to write a report to if pplc itself fails |
 | `PPLC_TRACEBACK` | show the Python traceback if pplc itself fails |

@@ -92,6 +92,19 @@ def test_exit_codes(tmp_path: Path) -> None:
     assert process().returncode == 2
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="counts the threads in /proc")
+def test_small_systems_of_equations_are_not_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    code = (
+        "import os, compiler.cli\n"
+        "compiler.cli._start()\n"
+        "import scipy.optimize\n"
+        "print(len(os.listdir('/proc/self/task')))\n"
+    )
+    assert process(code=code).stdout == "1\n"
+
+
 CRASH = (
     "import compiler.cli, compiler.cli.specs\n"
     "def crash(*_, **__): raise ZeroDivisionError('oh')\n"

@@ -17,7 +17,6 @@ _OF_TORCH = (
     "not enough memory",
     "out of memory",
     "Storage size calculation overflowed",
-    "Invalid shape dimension",
     "numel: integer multiplication overflow",
     "array is too big",
     "Maximum allowed size exceeded",

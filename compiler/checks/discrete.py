@@ -38,6 +38,14 @@ def check_enumerable(program: Program, diagnostics: Diagnostics) -> None:
                 "enumerated",
                 f"draw it from one of {able}, or cover it with a callable part",
             )
+        elif row is not None and site.marginalized and len(site.event) > row.event_rank:
+            dim = site.event[0]
+            diagnostics.report(
+                "PPL052",
+                site.location.span,
+                f"`{site.name}` is summed out entry by entry, but has the dim `{dim}` in brackets",
+                "draw it in a plate over that dim",
+            )
 
 
 def check_handled_once(program: Program, diagnostics: Diagnostics) -> None:

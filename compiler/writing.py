@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from pathlib import Path
 
 
@@ -24,7 +23,7 @@ def write_whole(path: Path, data: bytes) -> None:
     mode = target.stat().st_mode & 0o777 if target.exists() else None
     if mode is not None and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    fresh = target.with_name(f".pplc-{secrets.token_hex(4)}")
+    fresh = target.with_name(f".pplc-{os.urandom(4).hex()}")
     try:
         with fresh.open("xb") as file:
             file.write(data)

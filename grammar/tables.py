@@ -7,7 +7,6 @@ parser is built in every process. Nothing outside the package is read or written
 
 from __future__ import annotations
 
-import hashlib
 import json
 from functools import cache
 from pathlib import Path
@@ -62,10 +61,9 @@ def write() -> None:
         _TABLES.write_text(json.dumps(tables, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
-def _key() -> str:
-    """Return what the tables depend on: the grammar, and the series of Lark (such as 1.3)."""
-    series = lark.__version__.rpartition(".")[0]
-    return hashlib.sha256(series.encode() + b"\n" + _GRAMMAR.read_bytes()).hexdigest()
+def _key() -> list[str]:
+    """Return what the tables depend on: the series of Lark (such as 1.3), and the grammar."""
+    return [lark.__version__.rpartition(".")[0], _GRAMMAR.read_text(encoding="utf-8")]
 
 
 def _by_number(table: dict[str, Any]) -> dict[int, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 from ruff.__main__ import find_ruff_bin
 
@@ -15,12 +16,14 @@ def format_python(source: str) -> str:
     Raises:
         RuntimeError: If the source is not Python (a mistake in the emitter).
     """
-    command = [find_ruff_bin(), "format", "--isolated", "--line-length", str(LINE_LENGTH)]
+    ruff = find_ruff_bin()
+    command = [ruff, "format", "--isolated", "--line-length", str(LINE_LENGTH)]
     done = subprocess.run(
         [*command, "--stdin-filename", "module.py", "-"],
         input=source.encode(),
         capture_output=True,
         check=False,
+        cwd=Path(ruff).parent,  # the working directory may have been removed
     )
     if done.returncode:
         raise RuntimeError(f"the emitted source does not parse: {done.stderr.decode()}")

@@ -105,6 +105,20 @@ def test_small_systems_of_equations_are_not_shared_out(monkeypatch: pytest.Monke
     assert process(code=code).stdout == "1\n"
 
 
+def test_a_working_directory_that_is_removed(tmp_path: Path) -> None:
+    spec = write(tmp_path / "spec.ppl", GOOD)
+    (tmp_path / "gone").mkdir()
+    command = f"cd {tmp_path}/gone; rmdir ../gone; {sys.executable} -c '{MAIN}' emit module {spec}"
+    result = subprocess.run(
+        ["bash", "-c", command],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert result.stdout.startswith('"""Model `line`')
+
+
 CRASH = (
     "import compiler.cli, compiler.cli.specs\n"
     "def crash(*_, **__): raise ZeroDivisionError('oh')\n"

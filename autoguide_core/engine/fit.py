@@ -171,6 +171,8 @@ def _obstacle(part: Any, structure: Structure) -> str | None:
         return f"plate {structure.subsampled[0]!r} draws minibatches"
     if set(flat_layout(part)) != set(structure.latents):
         return "the guide's normal does not hold all latent variables"
+    if part.loc.device.type != "cpu":
+        return f"the guide is on {part.loc.device}, and the method works on the host"
     frozen = [name for name, parameter in part.named_parameters() if not parameter.requires_grad]
     if frozen:
         return f"the guide's parameter {frozen[0]!r} is frozen"

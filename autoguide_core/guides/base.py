@@ -110,6 +110,7 @@ class AutoGuide(LoadableModule):
         self._say: dict[str, Say] = {}
         self._has_given_indices = False
         self._plate_depth = 0
+        self._plate_devices: dict[str, Any] = {}
         self._in_full_size = False
         self._emitted: dict[str, Tensor] = {}
 
@@ -163,6 +164,7 @@ class AutoGuide(LoadableModule):
                     )
                 self._prototype_frames[frame.name] = frame
         self._plate_depth = watcher.plate_depth
+        self._plate_devices = watcher.plate_devices
         self._has_given_indices = not watcher.given_indices.keys().isdisjoint(
             self._prototype_frames
         )
@@ -257,7 +259,12 @@ class AutoGuide(LoadableModule):
                 indices = given.get(name)
                 subsample_size = None if self._in_full_size or name in given else frame.size
                 self.plates[name] = pyro.plate(
-                    name, full_size(frame), subsample_size, subsample=indices, dim=frame.dim
+                    name,
+                    full_size(frame),
+                    subsample_size,
+                    subsample=indices,
+                    dim=frame.dim,
+                    device=self._plate_devices.get(name),
                 )
         return self.plates
 

@@ -9,12 +9,16 @@ from typing import Any
 import torch
 from pyro.distributions.torch_transform import ComposeTransformModule
 from pyro.distributions.transforms import BlockAutoregressive, Permute
+from pyro.distributions.transforms.block_autoregressive import MaskedBlockLinear
 from torch import Tensor
 
 from autoguide_core.guides.flow import AutoNormalizingFlow
 from autoguide_core.guides.scales import DEFAULT_SCALE, InitScale
 from autoguide_core.guides.triangular import invert_triangular, with_inverse_gradient
 from autoguide_core.initialization import InitStrategy, init_to_uniform
+
+_EPS = 1e-8
+"""Keeps a norm from zero, as in Pyro."""
 
 
 class GatedBlockAutoregressive(BlockAutoregressive):
@@ -31,6 +35,9 @@ class GatedBlockAutoregressive(BlockAutoregressive):
 
     def __init__(self, input_dim: int, hidden_factors: Sequence[int]) -> None:
         super().__init__(input_dim, hidden_factors=list(hidden_factors), residual="gated")
+        for layer in self.modules():
+            if isinstance(layer, MaskedBlockLinear):
+                layer.__class__ = _BlockLinear
 
     def _inverse(self, y: Tensor) -> Tensor:
         """The vectors that the transform takes to ``y``; shape (..., D)."""
@@ -46,6 +53,23 @@ class GatedBlockAutoregressive(BlockAutoregressive):
         """The image and the diagonal of the Jacobian, each (..., D)."""
         value: Tensor = self._call(x)
         return value, self._cached_logDetJ.exp()
+
+
+class _BlockLinear(MaskedBlockLinear):
+    """The layer of Pyro's with its diagonal blocks as views: a boolean index waits for a GPU."""
+
+    def get_weights(self) -> tuple[Tensor, Tensor]:
+        """The normalised weights (out, in), and the logs of their diagonal blocks.
+
+        Returns:
+            The second of shape (D, out / D, in / D).
+        """
+        weight = self._weight.exp() * self.mask_d + self._weight * self.mask_o
+        square_norm = weight.square().sum(-1, keepdim=True)
+        normalised = self._diag_weight.exp() * weight / (square_norm.sqrt() + _EPS)
+        logs = self._diag_weight + self._weight - 0.5 * (square_norm + _EPS).log()
+        blocks = logs.reshape(self.dim, logs.shape[0] // self.dim, self.dim, -1)
+        return normalised, blocks.diagonal(dim1=0, dim2=2).permute(2, 0, 1)
 
 
 class AutoBNAFNormal(AutoNormalizingFlow):

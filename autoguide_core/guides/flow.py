@@ -79,6 +79,7 @@ class AutoNormalizingFlow(AutoContinuous):
         if isinstance(transform, nn.Module):
             # The flow is made in the default dtype; the model may be in another.
             transform.to(dtype=loc.dtype, device=loc.device)
+        _move_constants(transform, loc)
         self.transform = transform
         self._prototype_tensor = loc.new_zeros(())
         if self._is_affine:
@@ -110,3 +111,12 @@ class AutoNormalizingFlow(AutoContinuous):
         # A guide is saved without its model, hence cannot be set up anew; and what makes the flow
         # is often a lambda, which cannot be saved.
         return {**super().__getstate__(), "_init_transform_fn": None}
+
+
+def _move_constants(transform: Any, like: Tensor) -> None:
+    """Move what no module would: the order of a permutation between two flows, say."""
+    for part in (transform, *getattr(transform, "parts", ())):
+        for name, value in list(vars(part).items()):
+            if isinstance(value, Tensor):
+                dtype = like.dtype if value.is_floating_point() else value.dtype
+                setattr(part, name, value.to(device=like.device, dtype=dtype))

@@ -93,19 +93,25 @@ class ModelWatcher(Messenger):
 
     Attributes:
         given_indices: The indices that the model itself gives to its plates, by plate name.
+        plate_devices: Where plates have their indices, as far as the model says it.
         plate_depth: How many dims on the left of the events the plates take, observed sites' too.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.given_indices: dict[str, Tensor] = {}
+        self.plate_devices: dict[str, Any] = {}
         self.plate_depth = 0
 
     def _pyro_sample(self, msg: Site) -> None:
         dims = [-frame.dim for frame in msg["cond_indep_stack"] if frame.vectorized]
         self.plate_depth = max(self.plate_depth, *dims, 0)
-        if site_is_subsample(msg) and msg["value"] is not None:
+        if not site_is_subsample(msg):
+            return
+        if msg["value"] is not None:
             self.given_indices[msg["name"]] = torch.as_tensor(msg["value"])
+        elif msg["fn"].device is not None:
+            self.plate_devices[msg["name"]] = msg["fn"].device
 
 
 def given_indices(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Tensor]:

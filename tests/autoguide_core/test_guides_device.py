@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import io
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pyro
 import pyro.distributions as dist
@@ -114,6 +118,18 @@ CASES = [
 @pytest.mark.parametrize(("family", "make"), CASES)
 def test_no_tensor_is_made_in_the_default_dtype(family, make):
     exercise(family, make("cpu"), "cpu")
+
+
+@pytest.mark.slow
+def test_guides_and_fits_work_on_a_strict_simulated_device():
+    # In a process of its own: a simulated device is there for the whole process.
+    ran = subprocess.run(
+        [sys.executable, Path(__file__).with_name("simulated_fits.py")],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert (ran.returncode, ran.stdout) == (0, "0 failed\n"), ran.stdout + ran.stderr
 
 
 @pytest.mark.skipif(not HAS_GPU, reason="no GPU here")

@@ -97,7 +97,7 @@ def test_stock_svi_goes_on_from_a_fitted_function() -> None:
     after = found.parameter_values()
     assert after["b_loc"] == pytest.approx(8 * 2 / 3, abs=0.5)
     assert all(after[name] != before[name] for name in before)
-    with pytest.raises(FitError, match="the fit cannot start"):
+    with pytest.raises(FitError):  # which leaves the function as it was bound
         fit(model, found.guide, ("no tensor",))
     assert fitted(found.guide, 8.0, steps=1).parameter_values()["b_loc"] == pytest.approx(
         float(after["b_loc"]), abs=0.1

@@ -20,7 +20,7 @@ from fuzz.models.generated import GeneratedModel, generated
 from fuzz.models.moments import apart, of_engine, of_stock
 
 ENGINES = ("eager", "graph", "native", "auto")
-_STOCK, _STEPS = 200, 600
+STOCK, STEPS = 200, 600
 _FAR = 7.0
 """Standard errors beyond which means differ; they are known to some per cent only."""
 
@@ -51,13 +51,13 @@ def compare(model: GeneratedModel, engines: tuple[str, ...], findings: Findings)
     try:
         _set_up(names["model"], names["guide"])
         elbo = kind(num_particles=model.particles, max_plate_nesting=1)
-        stock = of_stock(names["model"], names["guide"], elbo, _STOCK)
+        stock = of_stock(names["model"], names["guide"], elbo, STOCK)
     except Exception:  # a model that Pyro itself cannot run is none
         findings.counts["not run by Pyro"] += 1
         return
     for engine in engines:
         try:
-            found = of_engine(names["model"], names["guide"], engine, model.particles, _STEPS)
+            found = of_engine(names["model"], names["guide"], engine, model.particles, STEPS)
         except FitError:
             findings.counts[f"refused by {engine}"] += 1
             continue
@@ -65,7 +65,7 @@ def compare(model: GeneratedModel, engines: tuple[str, ...], findings: Findings)
             findings.crash(f"the engine {engine}", error, model_py=model.source)
             continue
         findings.counts["compared with Pyro"] += 1
-        far, where = apart(found, stock, (_STOCK / _STEPS) ** 0.5)
+        far, where = apart(found, stock, (STOCK / STEPS) ** 0.5)
         if not far < _FAR:
             detail = f"{where} by {far:.3g} standard errors\n{found}\nstock {stock}"
             what = where.partition(" of ")[0]

@@ -7,6 +7,7 @@ import pyro
 import pytest
 import torch
 
+import fuzz.models.campaign
 import fuzz.regressions
 from fuzz.findings import Findings
 from fuzz.regressions import Regression, regressions
@@ -21,6 +22,8 @@ by_name = {"ids": lambda one: one[0]}
 def _own_surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(fuzz.regressions, "ENGINES", ("auto",))
     monkeypatch.setattr(fuzz.regressions, "AT_A_TIME", (4,))
+    monkeypatch.setattr(fuzz.models.campaign, "STOCK", 80)
+    monkeypatch.setattr(fuzz.models.campaign, "STEPS", 300)
     threads = torch.get_num_threads()
     with pyro.get_param_store().scope():
         yield

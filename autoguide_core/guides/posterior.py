@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from autoguide_core.arviz_module import arviz_module
 from autoguide_core.guides.supports import full_shape, full_size
 
 if TYPE_CHECKING:
@@ -93,9 +93,7 @@ class GuidePosterior:
             num_samples: The number of draws.
             seed: As for `sample`.
         """
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import arviz  # on first use only: it takes a second, and warns of its own future
+        arviz = arviz_module()
 
         draws = self.sample(num_samples, seed=seed)
         origin = {"inference_library": "autoguide_core", "guide": type(self._guide).__name__}

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from autoguide_core.arviz_module import arviz_module
+
 GOOD, USABLE = 0.5, 0.7
 _EVEN_SPREAD, _EVEN_MAXIMUM = 0.05, 2.0
 
@@ -64,9 +66,9 @@ def psis(log_weights: torch.Tensor) -> Psis:
     else:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import arviz  # on first use only: it takes a second, and warns of its own future
+            arviz = arviz_module()
 
-            smoothed, shape = arviz.psislw(shifted)  # type: ignore[no-untyped-call]
+            smoothed, shape = arviz.psislw(shifted)
         khat = float(shape)
     weights = np.where(finite, np.exp(smoothed - np.max(smoothed)), 0.0)
     weights /= weights.sum()

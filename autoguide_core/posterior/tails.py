@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
+from autoguide_core.arviz_module import arviz_module
+
 _ENTRIES = 16
 """Entries of a site that are looked at, those with the farthest draws first."""
 
@@ -41,8 +43,8 @@ def tail_shapes(draws: Mapping[str, torch.Tensor]) -> dict[str, float]:
         farthest = columns.max(0).values.topk(min(_ENTRIES, columns.shape[1])).indices
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            import arviz  # on first use only: it takes a second, and warns of its own future
+            arviz = arviz_module()
 
             logs = columns[:, farthest].clamp(min=1e-12).log().T.cpu().numpy()
-            shapes[name] = float(np.max(arviz.psislw(logs)[1]))  # type: ignore[no-untyped-call]
+            shapes[name] = float(np.max(arviz.psislw(logs)[1]))
     return shapes

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 import xarray as xr
 
+from autoguide_core.arviz_module import arviz_module
 from compiler.binding import BoundData
 from compiler.ir import Axis, Program
 from compiler.run.axes import Variable, named_axes
@@ -85,7 +86,7 @@ def inference_data(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of ArviZ's own future
-        import arviz
+        arviz = arviz_module()
 
         plain = {name: _attribute(value) for name, value in attributes.items()}
         full = {name: group for name, group in groups.items() if group.data_vars}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ from autoguide_core.engine.curvature.starts import (
     try_out,
 )
 from autoguide_core.engine.curvature.whitening import Whitening
+from autoguide_core.engine.errors import FitError, RequestError
 from autoguide_core.engine.progress import Reporter
 from autoguide_core.engine.result import Run
 from autoguide_core.engine.settings import FitSettings
@@ -47,7 +49,7 @@ def run_curvature(
     Where the mode is a poor start, a mean-field fit takes its place; see `choose_start`. Where the
     start is a Gaussian within 0.05 (0.005) nats of the posterior already, 500 (200) steps are
     taken at most: large data bring posteriors of that kind. In more than 250 dimensions none are
-    taken. Where steps made it worse, the start is the result.
+    taken. Where steps made it worse, or ran to where there is no density, the start is the result.
 
     Args:
         model: The model, without subsampled plates.
@@ -73,7 +75,16 @@ def run_curvature(
         most = next((steps for gap, steps in _STEPS_BY_GAP if start.gap < gap), settings.steps)
         settings = replace(settings, steps=min(settings.steps, most))
         fit = fits.of(start.search)
-        gaussian = fit.fit(start.whitening, settings, report.phase("variational"))
+        try:
+            gaussian = fit.fit(start.whitening, settings, report.phase("variational"))
+        except RequestError:
+            raise
+        except FitError as error:
+            if not math.isfinite(start.elbo):
+                raise
+            return replace(
+                _unfitted(start, guide), verdict=Verdict(False, f"not converged: {error}")
+            )
     search = start.search
     verdict = judge(gaussian.elbo, settings.tolerance, gaussian.drift, settings.steps)
     loc, factor = gaussian.loc, gaussian.factor

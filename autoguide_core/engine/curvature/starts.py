@@ -22,7 +22,7 @@ MOST_FITTED = 250
 _MEAN_FIELD_STEPS, _FEWER_STEPS, _MANY_DIMS = 3000, 1000, 400
 _MEAN_FIELD_SCALE = 0.1
 _TRIAL_BATCHES = 16
-_LEAST_SHARE = 0.8
+_LEAST_SHARE = 0.98
 """Of its draws, what a Gaussian must have where the density is a finite number."""
 _TRIAL_STEPS = 500
 _CLEARLY_AHEAD = 2.0

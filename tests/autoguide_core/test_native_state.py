@@ -183,7 +183,7 @@ def test_state_that_changes_its_type_is_refused() -> None:
         compiled(lambda a, row: (a.double(), row[0]), {"a": torch.ones(2)})
 
 
-def test_a_matrix_without_a_cholesky_factor_stops_the_steps() -> None:
+def test_a_matrix_without_a_cholesky_factor_gives_nan() -> None:
     start = torch.eye(2, dtype=torch.float64) * 4
     less = torch.ones(2, 2).double() + torch.eye(2)
 
@@ -193,8 +193,7 @@ def test_a_matrix_without_a_cholesky_factor_stops_the_steps() -> None:
     assert compiled(step, {"a": start}).run((), ROWS).isfinite().tolist() == [True, True, False]
     large = torch.eye(64, dtype=torch.float64) * 3  # LAPACK's
     steps = compiled(lambda a, row: (a - 2, torch.linalg.cholesky(a)[0, 0]), {"a": large})
-    with pytest.raises(torch.linalg.LinAlgError, match="not positive-definite"):
-        steps.run((), ROWS)
+    assert steps.run((), ROWS).isfinite().tolist() == [True, False, False]
 
 
 def test_random_operations_are_not_taken_for_one() -> None:

@@ -235,3 +235,18 @@ def test_a_model_with_parameters_of_its_own_is_run_with_them() -> None:
             found.bound(learned)()
         assert float(tracer.trace.nodes["loc"]["value"].detach()) == pytest.approx(2.0, abs=0.1)
         assert "loc" not in pyro.get_param_store()
+
+
+def test_a_result_is_copied_and_pickled_together_with_its_density() -> None:
+    found = fitted(AutoMultivariateNormal(model))
+    assert found.gaussian is not None
+    points, *densities = found.gaussian.draw(5, seed=1)  # which compiles the density
+    for twin in (copy.deepcopy(found), pickle.loads(pickle.dumps(found))):
+        assert mean_of_b(twin.guide) == pytest.approx(4 / 3, abs=0.4)
+        assert twin.parameter_values().keys() == found.parameter_values().keys()
+        again, *others = twin.gaussian.draw(5, seed=1)
+        assert torch.equal(again, points)
+        for one, other in zip(densities, others, strict=True):
+            torch.testing.assert_close(one, other)
+        assert twin.gaussian.gradients is not found.gaussian.gradients
+        assert twin.gaussian.gradients.engine == found.gaussian.gradients.engine

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 
@@ -32,6 +33,10 @@ class FittedGaussian:
     search: Search
     centre: torch.Tensor
     factor: torch.Tensor
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy is compiled again when it is used: compiled code belongs to a process."""
+        return type(self), (replace(self.search, compiled=None), self.centre, self.factor)
 
     @cached_property
     def gradients(self) -> CompiledGradients:

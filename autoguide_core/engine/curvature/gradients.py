@@ -13,7 +13,7 @@ import math
 import warnings
 from collections.abc import Callable
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -71,6 +71,10 @@ class Gradients:
             )
         except Exception as error:  # tracing may fail in as many ways as a model has operations
             self._give_up(f"the density could not be traced ({_short(error)})")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy is traced again: graphs are functions made on the way."""
+        return type(self), (self._density, self.start, *self.known)
 
     @cached_property
     def cost(self) -> float:

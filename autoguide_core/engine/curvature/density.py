@@ -106,8 +106,8 @@ class LogDensity:
         generator = torch.Generator(device=first.device).manual_seed(seed)
         point = first
         for radius in START_RADII:
-            with torch.no_grad(), contextlib.suppress(*REFUSALS):
-                if math.isfinite(float(self(point, *known))):
+            with contextlib.suppress(*REFUSALS):  # with gradients, which a model may take
+                if math.isfinite(float(self(point, *known).detach())):
                     return point
             unit = torch.rand(self.dim, generator=generator, dtype=first.dtype, device=first.device)
             point = radius * (2.0 * unit - 1.0)

@@ -247,8 +247,8 @@ def _elsewhere(density: Density, start: torch.Tensor, known: Inputs) -> Inputs:
     ahead = torch.cos(torch.arange(len(start), dtype=start.dtype, device=start.device))
     for distance in _DISTANCES:
         point = start + distance * ahead
-        with contextlib.suppress(*REFUSALS), torch.no_grad():
-            if math.isfinite(float(density(point, *others))):
+        with contextlib.suppress(*REFUSALS):  # with gradients, which a model may take
+            if math.isfinite(float(density(point, *others).detach())):
                 break
     return point, *others
 

@@ -3,6 +3,9 @@
 A handler's exception can be lost: Python prints and drops it in ``__del__``, in callbacks from C
 and in those of weak references, and libraries have their ``except:``. Where an exception of this
 module is dropped before the command has ended, another one is raised a moment later.
+
+While a module is imported, a signal waits for the end of the import: extension modules run Python
+code as they start, and some, torch's among them, abort the process on an exception out of it.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ _PATIENCE = 5.0
 is closed may send several."""
 
 _MOMENT = 0.01
-"""Seconds after which a signal is raised again, elsewhere than where it was dropped."""
+"""Seconds after which a signal is raised again, elsewhere than where it was dropped or waited."""
 
 
 class _Signals:
@@ -41,35 +44,50 @@ class _Signals:
     _since = 0.0
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Raise the exception of a signal."""
-        del frame
+        """Raise the exception of a signal, at once or after the import that is going on.
+
+        A second signal that is not too soon is raised even during an import.
+        """
         now = time.monotonic()
         if self.ended:
             return
+        second = self.came is not None and number != _AGAIN
+        if second and now - self._since < _PATIENCE:
+            return
         if self.came is None:
-            self.came = number
-        elif number != _AGAIN and now - self._since < _PATIENCE:
+            self.came, self._since = number, now
+        if not second and _AGAIN is not None and _is_importing(frame):
+            self.repeat()
             return
         self._since = now
         raise _Interrupted() if self.came == signal.SIGINT else _Ended(128 + self.came)
 
-    def drop(self) -> None:
-        """Have a signal raised again whose exception was dropped."""
+    def repeat(self) -> None:
+        """Have a signal raised a moment later whose exception was dropped, or has to wait."""
         if not self.ended and _AGAIN is not None:
             signal.setitimer(signal.ITIMER_REAL, _MOMENT)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    """Whether the command, as far as it has come, is in an import."""
+    while frame is not None and frame.f_code is not run.__code__:
+        if frame.f_globals.get("__name__") == "importlib._bootstrap":
+            return True
+        frame = frame.f_back
+    return False
 
 
 _signals = _Signals()
 
 
 class _Interrupted(KeyboardInterrupt):
-    def __del__(self, drop: Callable[[], None] = _signals.drop) -> None:
-        drop()
+    def __del__(self, repeat: Callable[[], None] = _signals.repeat) -> None:
+        repeat()
 
 
 class _Ended(SystemExit):
-    def __del__(self, drop: Callable[[], None] = _signals.drop) -> None:
-        drop()
+    def __del__(self, repeat: Callable[[], None] = _signals.repeat) -> None:
+        repeat()
 
 
 def run(command: Callable[[], None]) -> None:

@@ -268,17 +268,72 @@ WHOLE = {
 }
 
 
-@pytest.mark.parametrize("package", ["click", "torch", "pyro"])
-def test_a_signal_during_imports(package: str, tmp_path: Path) -> None:
+IMPORTS = {
+    "of click": ("click", 0, "SIGINT"),
+    "of torch": ("torch", 0, "SIGTERM"),
+    "of what torch imports": ("torch", 100, "SIGHUP"),
+    "of pyro": ("pyro", 0, "SIGINT"),
+}
+"""A package, how many more imports after the start of its own, and the signal that comes then."""
+
+
+@pytest.mark.parametrize("moment", IMPORTS)
+def test_a_signal_during_imports(moment: str, tmp_path: Path) -> None:
+    package, more, number = IMPORTS[moment]
     code = (
         "import os, signal, sys, compiler.cli\n"
+        "left = None\n"
         "def watch(event, told):\n"
-        f"    if event == 'import' and told[0] == {package!r}:\n"
-        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    global left\n"
+        "    if event == 'import':\n"
+        "        if left is not None:\n"
+        "            left -= 1\n"
+        f"        elif told[0] == {package!r}:\n"
+        f"            left = {more}\n"
+        "        if left == 0:\n"
+        f"            os.kill(os.getpid(), signal.{number})\n"
         "sys.addaudithook(watch)\n"
         "compiler.cli.compile_and_fit_main()\n"
     )
     spec = write(tmp_path / "spec.ppl", GOOD)
     code, output = ended(code, spec, "--data", tmp_path / "data.csv", "--out", tmp_path / "fit")
-    assert (code, output.strip()) == (130, "interrupted")
+    assert (code, output.strip()) == (SIGNALS[number], "interrupted" * (number == "SIGINT"))
     assert os.listdir(tmp_path) == ["spec.ppl"]
+
+
+IMPORTING = """
+import os, signal, sys, time
+from compiler.cli import signals
+signals._PATIENCE = 0.1
+
+def command():
+    sys.path.insert(0, sys.argv[1])
+    import module
+    for _ in range(500):
+        time.sleep(0.01)
+    print("went on")
+
+signals.run(command)
+"""
+
+
+def test_a_signal_waits_for_the_end_of_an_import(tmp_path: Path) -> None:
+    """An extension module may abort the process where an exception comes out of its import."""
+    (tmp_path / "module.py").write_text(
+        "import os, signal, time\n"
+        "os.kill(os.getpid(), signal.SIGHUP)\n"
+        "time.sleep(0.1)\n"
+        "print('imported')\n"
+    )
+    assert ended(IMPORTING, tmp_path) == (129, "imported\n")
+
+
+def test_a_second_signal_ends_an_import(tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text(
+        "import os, signal, time\n"
+        "for _ in range(2):\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    time.sleep(0.3)\n"
+        "time.sleep(60)\n"
+    )
+    assert ended(IMPORTING, tmp_path, timeout=30) == (130, "interrupted\n")

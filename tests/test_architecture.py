@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,6 +66,13 @@ def test_autoguide_core_is_an_implementation_of_its_own() -> None:
         for name in imports(file.read_text(encoding="utf-8")):
             assert not name.startswith("pyro.infer.autoguide"), file
             assert name != "pyro.infer.reparam.neutra", file
+
+
+def test_arviz_is_imported_in_one_place() -> None:
+    """Which does so wherever the user's folder for caches cannot be written."""
+    files = [*(ROOT / "autoguide_core").rglob("*.py"), *(ROOT / "compiler").rglob("*.py")]
+    found = [file.name for file in files if re.search(r"(?m)^ *import arviz", file.read_text())]
+    assert found == ["arviz_module.py"]
 
 
 def test_the_compiler_does_not_use_pyro_s_guides() -> None:

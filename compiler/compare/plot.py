@@ -11,6 +11,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from autoguide_core.arviz_module import arviz_module
 from compiler.compare.table import badness
 from compiler.run.summary import entry_labels
 
@@ -108,11 +109,10 @@ def _densities(axes: Axes, label: str, guide: Array, nuts: Array) -> None:
 
 def _density(draws: Array) -> tuple[Array, Array]:
     """A kernel estimate within the range of the draws."""
+    arviz = arviz_module()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of ArviZ's own future
-        import arviz
-
-        grid, density = arviz.kde(draws)  # type: ignore[no-untyped-call]
+        warnings.simplefilter("ignore")
+        grid, density = arviz.kde(draws)
     return grid, density
 
 

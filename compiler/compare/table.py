@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from autoguide_core.arviz_module import arviz_module
 from compiler.run.summary import entry_labels
 
 Array = npt.NDArray[np.float64]
@@ -103,13 +103,8 @@ def _spread(draws: Array) -> Array:
 
 def _diagnostic(kind: str, array: xr.DataArray) -> Array:
     """R-hat or an effective sample size of each entry, from ArviZ."""
+    arviz = arviz_module()
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # of ArviZ's own future
-        import arviz
-
-        found: Any = (
-            arviz.rhat(array)  # type: ignore[no-untyped-call]
-            if kind == "rhat"
-            else arviz.ess(array, method=kind)  # type: ignore[no-untyped-call]
-        )
+        warnings.simplefilter("ignore")
+        found = arviz.rhat(array) if kind == "rhat" else arviz.ess(array, method=kind)
     return np.asarray(found[str(array.name)].to_numpy(), dtype=float).reshape(-1)

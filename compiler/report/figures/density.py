@@ -7,6 +7,8 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
+from autoguide_core.arviz_module import arviz_module
+
 Array = npt.NDArray[np.float64]
 
 _POINTS = 128
@@ -30,13 +32,10 @@ def density(values: Array) -> tuple[Array, Array]:
     Args:
         values: Finite values, not all the same.
     """
+    low, high = usual_range(values)
+    inside = values[(values >= low) & (values <= high)]
+    arviz = arviz_module()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of ArviZ's own future
-        import arviz
-
-        low, high = usual_range(values)
-        inside = values[(values >= low) & (values <= high)]
-        grid, mass = arviz.kde(  # type: ignore[no-untyped-call]
-            inside, bound_correction=True, grid_len=_POINTS
-        )
+        warnings.simplefilter("ignore")
+        grid, mass = arviz.kde(inside, bound_correction=True, grid_len=_POINTS)
     return np.asarray(grid, dtype=float), np.asarray(mass) * inside.size / values.size

@@ -6,6 +6,7 @@ import argparse
 import sys
 import warnings
 
+from autoguide_core.engine.errors import RequestError
 from benchmarks.parity.models import CASES
 from benchmarks.parity.moments import compare
 
@@ -25,6 +26,9 @@ def main() -> int:
         for engine in chosen.engines.split(","):
             try:
                 found = compare(case, engine, chosen.draws, chosen.steps)
+            except RequestError as refusal:
+                print(f"{name}, {engine}: refused: {refusal}", flush=True)
+                continue
             except Exception as error:
                 differ += 1
                 print(f"{name}, {engine}: {type(error).__name__}: {error}", flush=True)

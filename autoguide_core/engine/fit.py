@@ -166,7 +166,7 @@ def _run(
 def _obstacle(part: Any, structure: Structure) -> str | None:
     """Why the methods that need the whole density do not apply, or None."""
     if not is_joint_normal(part) and not is_laplace(part):
-        return "the guide is not one joint normal over all latent variables"
+        return "the guide is not one joint normal with a full covariance of all latent variables"
     if structure.subsampled and not is_laplace(part):
         return f"plate {structure.subsampled[0]!r} draws minibatches"
     if set(flat_layout(part)) != set(structure.latents):

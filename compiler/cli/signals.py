@@ -51,6 +51,12 @@ class _Signals:
         now = time.monotonic()
         if self.ended:
             return
+        if number == _AGAIN and self.came is not None:
+            first, standing = self.came, signal.getsignal(self.came)
+            if callable(standing) and standing != self.handle:
+                self.came = None  # whoever stands before this handler may hold signals just now
+                standing(first, frame)
+                return
         second = self.came is not None and number != _AGAIN
         if second and now - self._since < _PATIENCE:
             return

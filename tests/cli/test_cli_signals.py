@@ -302,13 +302,17 @@ def test_a_signal_during_imports(moment: str, tmp_path: Path) -> None:
 
 
 IMPORTING = """
-import os, signal, sys, time
+import math, os, signal, sys, time
+from autoguide_core.engine.interrupts import Interrupts
 from compiler.cli import signals
 signals._PATIENCE = 0.1
 
 def command():
     sys.path.insert(0, sys.argv[1])
     import module
+    with Interrupts(patience=math.inf):
+        time.sleep(0.1)
+        print("whole")
     for _ in range(500):
         time.sleep(0.01)
     print("went on")
@@ -318,14 +322,17 @@ signals.run(command)
 
 
 def test_a_signal_waits_for_the_end_of_an_import(tmp_path: Path) -> None:
-    """An extension module may abort the process where an exception comes out of its import."""
+    """And for that of what comes next, if signals are held there.
+
+    An extension module may abort the process where an exception comes out of its import.
+    """
     (tmp_path / "module.py").write_text(
         "import os, signal, time\n"
         "os.kill(os.getpid(), signal.SIGHUP)\n"
         "time.sleep(0.1)\n"
         "print('imported')\n"
     )
-    assert ended(IMPORTING, tmp_path) == (129, "imported\n")
+    assert ended(IMPORTING, tmp_path) == (129, "imported\nwhole\n")
 
 
 def test_a_second_signal_ends_an_import(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from autoguide_core import (
     AutoGuideList,
     AutoMultivariateNormal,
+    AutoNoncenteredMultivariateNormal,
     AutoNormal,
     FitError,
     FitSettings,
@@ -26,8 +27,12 @@ from autoguide_core import (
 )
 from autoguide_core.engine.curvature.density import LogDensity
 from autoguide_core.engine.curvature.gradients import Gradients
+from autoguide_core.engine.curvature.search import search_modes
+from autoguide_core.engine.curvature.starts import try_out
+from autoguide_core.engine.curvature.whitening import by_curvature
 from autoguide_core.engine.errors import NoStart
 from autoguide_core.engine.isolation import own_randomness, own_store
+from autoguide_core.engine.progress import Reporter
 from autoguide_core.engine.starting import set_up
 
 SIZES = torch.tensor(
@@ -52,6 +57,29 @@ def half_line() -> None:
     with pyro.plate("pair", 2):
         z = pyro.sample("z", dist.Normal(torch.zeros(()), 1.0))
     pyro.sample("y", dist.Normal(z.sum(), x), obs=torch.tensor(0.5))
+
+
+def growth() -> None:
+    """Fish that grow by powers of their farm's own: no slope at 0, no density below most powers."""
+    mean = pyro.sample("mean", dist.Normal(0.33, 0.1))
+    spread = pyro.sample("spread", dist.HalfCauchy(0.1))
+    rate_mean = pyro.sample("rate_mean", dist.Normal(0.2, 0.1))
+    rate_spread = pyro.sample("rate_spread", dist.HalfCauchy(0.1))
+    noise = pyro.sample("noise", dist.HalfCauchy(1.0))
+    with pyro.plate("farm", 4):
+        power = pyro.sample("power", dist.Normal(mean, spread))
+        rate = pyro.sample("rate", dist.Normal(rate_mean, rate_spread))
+    with pyro.plate("fish", len(FARM)):
+        grown = BEFORE ** power[FARM] + rate[FARM] * DAYS
+        pyro.sample("after", dist.LogNormal(grown.log() / power[FARM], noise), obs=AFTER)
+
+
+FARM = torch.arange(48) % 4
+BEFORE = torch.linspace(20.0, 90.0, 48)
+DAYS = 2.0 + torch.arange(48.0) * 7 % 9
+AFTER = (BEFORE**0.35 + (0.2 + 0.02 * FARM) * DAYS) ** (1 / 0.35) * torch.cos(
+    torch.arange(48.0)
+).mul(0.1).exp()
 
 
 def nowhere() -> None:
@@ -93,6 +121,21 @@ def test_the_posterior_is_right_then() -> None:
         draws = found.sites[name]
         assert float(draws.mean()) == pytest.approx(mean, abs=0.2 * sd)
         assert float(draws.std()) == pytest.approx(sd, rel=0.1)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_search_begins_where_density_and_slope_are_finite(seed: int) -> None:
+    guide = AutoNoncenteredMultivariateNormal(growth, init_loc_fn=init_to_uniform)
+    with own_store({}), own_randomness(seed):
+        set_up(growth, guide, (), {})
+        search = search_modes(growth, guide, (), {}, seed, Reporter(None))
+    assert search.mode is not None
+    assert search.mode.fault is None
+    at_mode = by_curvature(search.mode.point, search.mode.hessian)
+    assert math.isfinite(try_out(search, at_mode).elbo)
+    values = search.density.values(search.mode.point, search.knowledge)
+    assert float(values["mean"]) == pytest.approx(0.33, abs=0.1)
+    assert float(values["noise"]) == pytest.approx(0.07, abs=0.02)
 
 
 def test_draws_without_a_density_are_left_out_of_steps_and_of_the_posterior() -> None:

@@ -93,7 +93,7 @@ class LogDensity:
         return log_joint + constrain.log_det
 
     def finite_point(self, first: torch.Tensor, seed: int, *known: torch.Tensor) -> torch.Tensor:
-        """A point at which the log density is a finite number, to record the density at.
+        """A point at which log density and gradient are finite, to record the density at.
 
         Args:
             first: The point that is taken if it is one, shape (D,).
@@ -106,12 +106,23 @@ class LogDensity:
         generator = torch.Generator(device=first.device).manual_seed(seed)
         point = first
         for radius in START_RADII:
-            with contextlib.suppress(*REFUSALS):  # with gradients, which a model may take
-                if math.isfinite(float(self(point, *known).detach())):
+            with contextlib.suppress(*REFUSALS):
+                if self._is_good(point, *known):
                     return point
             unit = torch.rand(self.dim, generator=generator, dtype=first.dtype, device=first.device)
             point = radius * (2.0 * unit - 1.0)
         return first
+
+    def _is_good(self, point: torch.Tensor, *known: torch.Tensor) -> bool:
+        """Whether the log density and its gradient are finite at a point."""
+        with torch.enable_grad():  # which a model may take on its own, too
+            leaf = point.detach().requires_grad_()
+            value = self(leaf, *known)
+            is_finite = math.isfinite(float(value.detach()))
+            if not is_finite or not value.requires_grad:
+                return is_finite
+            (slope,) = torch.autograd.grad(value, leaf)
+        return bool(slope.isfinite().all())
 
     def nudged(
         self, point: torch.Tensor, knowledge: torch.Tensor, nudge: torch.Tensor

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import islice
 
 import torch
 
@@ -12,6 +13,7 @@ from autoguide_core.engine.curvature.gradients import Gradients
 from autoguide_core.engine.curvature.mode import climb
 from autoguide_core.engine.curvature.whitening import by_curvature
 
+_MOST_STARTS, _COMPARED = 8, 2
 _ROUNDS = 6
 _FIRST_CLIMB, _CLIMB = 50, 300
 _MOST_EXACT, _STEP = 250, 1e-4
@@ -20,27 +22,31 @@ _SETTLED = 0.05
 
 
 def learn_knowledge(
-    density: LogDensity, gradients: Gradients, starts: Sequence[torch.Tensor]
+    density: LogDensity, gradients: Gradients, starts: Iterable[torch.Tensor]
 ) -> torch.Tensor:
     """Find what the data tell of each non-centred latent, and a point of high density.
 
     Each start has knowledge of its own, and with it coordinates of its own, in which densities
-    cannot be compared; so the start is kept whose Gaussian has the most mass.
+    cannot be compared; so the start is kept whose Gaussian has the most mass. The first two that
+    lead to a Gaussian are compared, as some may lead to where there is no density.
 
     Args:
         density: The density.
         gradients: The same, with knowledge as what is ``known``, which is replaced.
-        starts: Where to begin, in the coordinates of ``gradients.known``, each (D,).
+        starts: Where to begin, in the coordinates of ``gradients.known``, each (D,); one at least,
+            of which the first eight are tried.
 
     Returns:
         The point of high density in the coordinates of the knowledge found, shape (D,).
     """
     known = gradients.known
     found: list[tuple[float, int, torch.Tensor, tuple[torch.Tensor, ...]]] = []
-    for start in starts:
-        gradients.known = known
+    for start in islice(starts, _MOST_STARTS):
         point = _learn(density, gradients, start)
         found.append((_log_mass(gradients, point), len(found), point, gradients.known))
+        gradients.known = known  # for whatever makes the next start as well
+        if sum(mass > -math.inf for mass, *_ in found) == _COMPARED:
+            break
     _, _, point, gradients.known = max(found, key=lambda one: one[:2])
     return point
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -85,10 +86,10 @@ def search_modes(
         known = knowledge.detach().double()
         gradients = Gradients(density, density.finite_point(start, seed, known), known)
         begin = torch.where(density.noncentrable, 0.0, start)
-        start = learn_knowledge(density, gradients, [begin, torch.zeros_like(begin)])
+        start = learn_knowledge(density, gradients, _plain_starts(gradients, begin, seed))
     else:
         gradients = Gradients(density, start)
-    starts = [start, *_random_starts(gradients, start, seed)]
+    starts = [start, *islice(_random_starts(gradients, start, seed), STARTS - 1)]
     compiled = None
     if density.dim > _FEW:
         compiled = CompiledGradients(gradients, density.dim, POINTS_PER_CALL)
@@ -96,16 +97,24 @@ def search_modes(
     return Search(density, gradients, begin, start, tuple(modes), compiled)
 
 
-def _random_starts(gradients: Gradients, like: torch.Tensor, seed: int) -> list[torch.Tensor]:
-    """Points of finite density, as many as are wanted beside the guide's start, or fewer."""
+def _plain_starts(gradients: Gradients, begin: torch.Tensor, seed: int) -> Iterator[torch.Tensor]:
+    """A point and zero, each (D,), then random ones: those of finite density and slope."""
+    for point in (begin, torch.zeros_like(begin)):
+        if _is_good(gradients, point):
+            yield point
+    yield from _random_starts(gradients, begin, seed)
+
+
+def _random_starts(gradients: Gradients, like: torch.Tensor, seed: int) -> Iterator[torch.Tensor]:
+    """Random points of finite density and slope, as many as 100 draws have."""
     generator = torch.Generator(device=like.device).manual_seed(seed)
-    starts: list[torch.Tensor] = []
     for radius in START_RADII:
         unit = torch.rand(like.shape, generator=generator, dtype=like.dtype, device=like.device)
         point = radius * (2.0 * unit - 1.0)
-        value, slope = gradients.value_and_grad(point[None])
-        if bool(value.isfinite() & slope.isfinite().all()):
-            starts.append(point)
-        if len(starts) == STARTS - 1:
-            break
-    return starts
+        if _is_good(gradients, point):
+            yield point
+
+
+def _is_good(gradients: Gradients, point: torch.Tensor) -> bool:
+    value, slope = gradients.value_and_grad(point[None])
+    return bool(value.isfinite() & slope.isfinite().all())

@@ -21,7 +21,7 @@ FITS = [
 ]
 OUTPUT = {
     "posterior.nc", "spec.ppl", "chosen.ppl", "module.py", "ir.json", "summary.json",
-    "settings.json",
+    "settings.json", ".pplc.json",
 }  # fmt: skip
 
 # Means of reference posteriors (posteriordb, NUTS), each with its standard deviation.

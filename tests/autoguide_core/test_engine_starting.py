@@ -66,7 +66,8 @@ def growth() -> None:
         rate = pyro.sample("rate", dist.Normal(rate_mean, rate_spread))
     with pyro.plate("fish", len(FARM)):
         grown = BEFORE ** power[FARM] + rate[FARM] * DAYS
-        pyro.sample("after", dist.LogNormal(grown.log() / power[FARM], noise), obs=AFTER)
+        weight = grown ** (1.0 / power[FARM])
+        pyro.sample("after", dist.LogNormal(weight.log(), noise), obs=AFTER)
 
 
 FARM = torch.arange(48) % 4

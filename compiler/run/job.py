@@ -100,7 +100,7 @@ class Job:
     def fit(self, progress: bool, checkpoint: str | Path | None = None) -> FitResult:
         """Build the guide and fit it."""
         guide = self._made_guide()
-        with self.told("the fit"), progress_bar(progress) as callback:
+        with self.told("the fit"), own_store({}), progress_bar(progress) as callback:
             return fit(
                 self.module.function("model"),
                 guide,
@@ -114,7 +114,7 @@ class Job:
     def fit_many(self, progress: bool, **options: Any) -> Many:
         """Build the guide, and fit it as `autoguide_core.fit_many` does."""
         guide = self._made_guide()
-        with self.told("the fits"), progress_bar(progress) as callback:
+        with self.told("the fits"), own_store({}), progress_bar(progress) as callback:
             return fit_many(
                 self.module.function("model"),
                 guide,

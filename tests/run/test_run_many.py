@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pyro
 import pytest
+import torch
 
 import pplc
+from autoguide_core.engine.isolation import own_store
 
 SPEC = """\
 data {
@@ -63,6 +66,20 @@ def test_each_fit_is_that_of_its_data(guide: str | None) -> None:
         assert not fit.notes
     assert fits[0].source == fits[1].source
     assert abs(fits[0].elbo[-1] - fits[1].elbo[-1]) > 0.1
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_what_the_parameter_store_holds_has_no_say(together: bool) -> None:
+    spec, name = pplc.loads(SPEC), "AutoGuideList.0.locs.mu"
+    with own_store({}):
+        left = pyro.param(name, torch.tensor(7.0))
+        fit = (
+            pplc.fit_many(spec, SETS[:1], **OPTIONS)[0]
+            if together
+            else spec.fit(SETS[0], **OPTIONS)
+        )
+        assert not fit.notes
+        assert dict(pyro.get_param_store().named_parameters()) == {name: left}
 
 
 def test_sets_of_other_sizes_are_told() -> None:

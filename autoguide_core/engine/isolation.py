@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,14 +74,39 @@ def unvalidated() -> Iterator[None]:
     Pyro's flag holds for those that are made inside. One that was made before with ``expand``, a
     ``PyroSample`` of a module say, keeps the flag of its own, and each check reads values.
     """
-    check = Distribution._validate_sample
-    Distribution._validate_sample = _unchecked
-    try:
-        with pyro.validation_enabled(False):
+    with _checks.off(), pyro.validation_enabled(False):
+        yield
+
+
+class _Checks:
+    """The check that torch's distributions make of values, while some threads do without it.
+
+    They may leave in another order than they came in, so it is put back by the last.
+    """
+
+    def __init__(self) -> None:
+        self._check = Distribution._validate_sample
+        self._without: set[object] = set()
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def off(self) -> Iterator[None]:
+        mine = object()
+        try:
+            self._without.add(mine)
+            self._take_effect()
             yield
-    finally:
-        Distribution._validate_sample = check
+        finally:
+            self._without.discard(mine)
+            self._take_effect()
+
+    def _take_effect(self) -> None:
+        with self._lock:
+            Distribution._validate_sample = _unchecked if self._without else self._check
 
 
 def _unchecked(distribution: Distribution, value: torch.Tensor) -> None:
     """Takes the place of the check of a value."""
+
+
+_checks = _Checks()

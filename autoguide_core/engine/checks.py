@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-import pyro
 import torch
 from pyro import poutine
 from pyro.distributions import constraints
@@ -16,6 +15,7 @@ from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import site_is_subsample
 
 from autoguide_core.engine.errors import Fault, FitError
+from autoguide_core.engine.isolation import Validation
 from autoguide_core.engine.refusals import details_of, is_refusal, summary_of
 from autoguide_core.engine.structure import Model, parameters
 
@@ -63,7 +63,7 @@ def first_fault(
         Exception: What the model raises wherever it is evaluated.
     """
     reached = Reached()
-    with pyro.validation_enabled(), warnings.catch_warnings():
+    with Validation(True), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             with poutine.block():

@@ -21,7 +21,7 @@ from autoguide_core.engine.curvature.folding import (
 )
 from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.interrupts import Interrupts
-from autoguide_core.engine.isolation import StoreState, own_randomness, own_store
+from autoguide_core.engine.isolation import StoreState, Validation, own_randomness, own_store
 from autoguide_core.engine.native.refusals import refusals, unsaid
 from autoguide_core.engine.progress import ProgressCallback, Reporter
 from autoguide_core.engine.result import FitResult, Run
@@ -86,6 +86,7 @@ def fit(
             Interrupts(including_default=checkpoint is not None) as interrupts,
             own_store(store),
             own_randomness(settings.seed),
+            Validation(None),
             suitable_threads(args, keywords),
             refusals() as told,
             interrupts.at_once(),  # within these surroundings, not on the way in or out

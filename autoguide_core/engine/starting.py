@@ -14,7 +14,7 @@ from torch import nn
 from autoguide_core.engine.bound import adopt
 from autoguide_core.engine.checks import Reached, first_fault
 from autoguide_core.engine.errors import Fault, FitError, NoStart
-from autoguide_core.engine.isolation import StoreState
+from autoguide_core.engine.isolation import StoreState, Validation
 from autoguide_core.engine.refusals import details_of, is_refusal, refused_numbers, summary_of
 from autoguide_core.engine.structure import Model, Structure, inspect
 from autoguide_core.initialization import START_RADII, redrawn_starts
@@ -81,7 +81,7 @@ def _tried(
     """One try: the facts of the pair and notes, or what is wrong."""
     try:
         # What a part of a guide draws from the prior of the other parts may be anything.
-        with pyro.validation_enabled(False), warnings.catch_warnings(record=True) as told:
+        with Validation(False), warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             structure = inspect(model, guide, args, kwargs)
     except Exception as error:
@@ -110,7 +110,7 @@ def _fault_of(
     """What an error in setting the guide up tells: of the model, if a draw of it fails alike."""
     reached = Reached()
     try:
-        with reached, pyro.validation_enabled(False):
+        with reached, Validation(False):
             model(*args, **kwargs)
     except Exception as its_own:
         if is_refusal(its_own):

@@ -26,7 +26,7 @@ from autoguide_core import (
     explain_loss,
     fit,
 )
-from autoguide_core.engine.isolation import unvalidated
+from autoguide_core.engine.isolation import Unvalidated
 
 DATA = torch.tensor([1.0, 2.0, 3.0, 2.5])
 EVIDENCE = float(dist.MultivariateNormal(torch.zeros(4), torch.eye(4) + 1.0).log_prob(DATA))
@@ -338,7 +338,7 @@ def test_a_guide_that_runs_the_model_does_not_score_its_observations() -> None:
 
 def test_checks_of_values_come_back_whoever_leaves_first() -> None:
     check = torch.distributions.Distribution._validate_sample
-    one, other = unvalidated(), unvalidated()
+    one, other = Unvalidated(), Unvalidated()
     for inside in (one.__enter__, other.__enter__):
         inside()
         assert torch.distributions.Distribution._validate_sample is not check

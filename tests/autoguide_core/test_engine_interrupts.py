@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import random
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -41,6 +42,17 @@ def terminate(number: int, frame: FrameType | None) -> None:
 @pytest.fixture(autouse=True)
 def handlers(usual_signals: None) -> None:
     signal.signal(signal.SIGTERM, terminate)
+
+
+@pytest.fixture(autouse=True)
+def checks() -> Iterator[None]:
+    """Checks of values are on afterwards as they were before, whatever was interrupted."""
+    before = dist.is_validation_enabled()
+    yield
+    gc.collect()
+    assert dist.is_validation_enabled() == before
+    with pytest.raises(ValueError, match="within the support"):
+        dist.HalfNormal(1.0, validate_args=True).log_prob(torch.tensor(-1.0))
 
 
 def model() -> None:

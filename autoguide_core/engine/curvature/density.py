@@ -14,7 +14,7 @@ from pyro.poutine import Trace
 from pyro.poutine.messenger import Messenger
 from torch.distributions import biject_to
 
-from autoguide_core.engine.isolation import python_generators, unvalidated
+from autoguide_core.engine.isolation import Unvalidated, python_generators
 from autoguide_core.engine.joint import joint_trace, marginalised_sites, plate_depth
 from autoguide_core.engine.kept import kept_values, what_changed
 from autoguide_core.engine.precision import double_precision, to_double
@@ -220,7 +220,7 @@ class LogDensity:
 @contextlib.contextmanager
 def _unseen() -> Iterator[None]:
     """Double precision without validation, seen by no handler outside."""
-    with double_precision(), poutine.block(), unvalidated():
+    with double_precision(), poutine.block(), Unvalidated():
         yield
 
 

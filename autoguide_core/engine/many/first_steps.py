@@ -11,7 +11,7 @@ from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
 from autoguide_core.engine.estimators import Untraceable, make_estimator
-from autoguide_core.engine.isolation import unvalidated
+from autoguide_core.engine.isolation import Unvalidated
 from autoguide_core.engine.kept import kept_values, what_changed
 from autoguide_core.engine.many.feed import Feed
 from autoguide_core.engine.many.graph import ALIVE, Single, record_single
@@ -79,7 +79,7 @@ def first_step(
     assert member.structure is not None
     if member.structure.enumerated and isinstance(poutine.unwrap(member.guide), Messenger):
         raise Untraceable("a guide that is a messenger cannot enumerate sites")
-    with member.surroundings(), unvalidated():
+    with member.surroundings(), Unvalidated():
         watched = parameters()
         if like is not None:  # a guide that was set up twice may tell of them in another order
             if watched.keys() != like.leaves.keys():

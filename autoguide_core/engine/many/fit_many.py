@@ -18,7 +18,7 @@ from autoguide_core.engine.errors import FitError, RequestError
 from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.fit import fit
 from autoguide_core.engine.interrupts import Interrupts
-from autoguide_core.engine.isolation import own_store
+from autoguide_core.engine.isolation import Validation, own_store
 from autoguide_core.engine.many.data import DataSet, differing
 from autoguide_core.engine.many.member import Member
 from autoguide_core.engine.many.result import Many, failure
@@ -99,6 +99,7 @@ def fit_many(
         kind, sets = "data set", [(tuple(one), dict(other)) for one, other in data]
     with (
         Interrupts() as interrupts,
+        Validation(None),
         suitable_threads(sets),
         refusals() as told,
         interrupts.at_once(),

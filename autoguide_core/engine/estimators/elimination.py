@@ -100,9 +100,10 @@ def _components(tied: Mapping[str, frozenset[str]]) -> list[list[str]]:
 
 
 def _common_scale(scales: Mapping[str, Any]) -> Any:
-    """The one scale of all sites in a sum; compared while Pyro validates, since that is slow."""
+    """The one scale of all sites in a sum; tensors are compared while Pyro validates alone."""
     first, *others = scales
-    if is_validation_enabled():
+    are_numbers = not any(isinstance(scale, Tensor) for scale in scales.values())
+    if are_numbers or is_validation_enabled():
         for other in others:
             if float(scales[other]) != float(scales[first]):
                 raise FitError(

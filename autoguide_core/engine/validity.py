@@ -107,11 +107,7 @@ class Validity(Messenger):
             if is_lazy and name not in fn.__dict__:
                 continue
             value = getattr(fn, name, None)
-            if (
-                isinstance(value, Tensor)
-                and self._moves(value)
-                and self._may_fail(value, constraint)
-            ):
+            if isinstance(value, Tensor) and self._may_fail(value, constraint):
                 yield constraint.check(_distinct(value, constraint.event_dim))
         for part in _parts(fn):
             extra = len(part.batch_shape) - len(fn.batch_shape)

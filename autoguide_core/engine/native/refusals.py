@@ -15,7 +15,7 @@ _told: ContextVar[list[str] | None] = ContextVar("_told", default=None)
 
 @contextmanager
 def refusals() -> Iterator[list[str]]:
-    """Gather what is told inside, each once; whoever listens around it hears it, too."""
+    """Gather what is reported inside, each once; whoever listens around it hears it, too."""
     around, here = _told.get(), list[str]()
     token = _told.set(here)
     try:
@@ -27,7 +27,7 @@ def refusals() -> Iterator[list[str]]:
 
 
 def unsaid(told: Sequence[str], said: Sequence[str]) -> list[str]:
-    """What was told and is no part of anything that is said to the user already, as notes."""
+    """What was reported and is no part of anything said to the user already, as notes."""
     missing = [reason for reason in told if not any(reason in sentence for sentence in said)]
     return [f"evaluated by the graph, not compiled: {reason}" for reason in missing]
 

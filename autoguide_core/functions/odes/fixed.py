@@ -100,7 +100,7 @@ class FixedSteps:
                 self._compiled[key] = error.with_traceback(None)
         found = self._compiled[key]
         if isinstance(found, NativeWrong):
-            tell(str(found))  # to each fit anew
+            tell(str(found))  # at each fit
         return None if isinstance(found, Exception) else found
 
 

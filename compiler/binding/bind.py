@@ -26,11 +26,11 @@ from compiler.binding.parts import search
 from compiler.binding.ranges import check_values
 from compiler.binding.read import read_sources
 from compiler.binding.room import has_room
-from compiler.binding.sizes import infer_sizes
-from compiler.binding.sources import Source
+from compiler.binding.sizes import agreeing, infer_sizes
+from compiler.binding.sources import Source, SourceError
 from compiler.binding.stored import Stored
 from compiler.binding.streaming import streamed_dims
-from compiler.diagnostics import Diagnostics
+from compiler.diagnostics import Diagnostics, SpecError
 from compiler.ir import Program
 
 _REGISTER, _LARGE = 64, 2**25
@@ -65,13 +65,28 @@ def bind(
     Raises:
         SpecError: If any fault was reported.
     """
-    mapping = mapping or {}
+    try:
+        return _bound(program, sources, mapping or {}, sizes or {}, dtype, device, diagnostics)
+    except SourceError as error:  # over what is unpacked on the way
+        diagnostics.report("PPL090", None, error.message, error.remedy)
+        raise SpecError(diagnostics) from None
+
+
+def _bound(
+    program: Program,
+    sources: Any,
+    mapping: Mapping[str, str],
+    sizes: Mapping[str, int],
+    dtype: torch.dtype,
+    device: str | torch.device,
+    diagnostics: Diagnostics,
+) -> BoundData:
     # Sources as they are; without all of them, everything else would be guesswork.
     read = read_sources(sources, diagnostics)
     diagnostics.raise_errors()
     # Declared variables find their columns, and the columns become numbers or labels.
     matches = match(program, read, mapping, diagnostics)
-    drafts = _drafts(matches, diagnostics)
+    drafts = _drafts(agreeing(program, matches, sizes, diagnostics), diagnostics)
     # Dims get their labels, and data the order of the labels.
     columns = label_columns(program, read, drafts, mapping, diagnostics)
     labels, from_index = dim_labels(program, columns, drafts)
@@ -82,9 +97,7 @@ def bind(
     }
     # Dims get their sizes from everything that tells them.
     incomplete = _dims_of_faulty(program, drafts)
-    inferred = infer_sizes(
-        program, read, drafts, labels, columns, sizes or {}, incomplete, diagnostics
-    )
+    inferred = infer_sizes(program, read, drafts, labels, columns, sizes, incomplete, diagnostics)
     of_gaps = check_gaps(program, gapless(program, inferred), diagnostics)
     if not has_room(program, inferred, drafts, diagnostics):
         diagnostics.raise_errors()

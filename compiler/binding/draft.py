@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from compiler.binding.entries import (
     read_numbers,
 )
 from compiler.binding.match import Match
+from compiler.binding.packed import Packed
 from compiler.binding.parts import Mask, rows, search
 from compiler.binding.storable import why_unstorable
 from compiler.binding.stored import READABLE
@@ -118,6 +120,10 @@ def _gather(match: Match, diagnostics: Diagnostics) -> Array | None:
     variable = match.variable
     span = variable.location.span
     arrays = []
+    raw = match.columns[0].raw
+    packed = match.shape is None and isinstance(raw, Packed)
+    if packed and not _fits(match, raw.shape, diagnostics):
+        return None
     for column in match.columns:
         try:
             arrays.append(as_array(column.raw))
@@ -142,32 +148,40 @@ def _gather(match: Match, diagnostics: Diagnostics) -> Array | None:
         array = np.transpose(array, [known.index(str(dim)) for dim in variable.dims])
     if not variable.dims and array.size == 1:
         array = array.reshape(())
-    if array.ndim != len(variable.dims):
-        _report_axes(match, array, diagnostics)
-        return None
-    if array.size == 0:
+    return array if _fits(match, array.shape, diagnostics) else None
+
+
+def _fits(match: Match, shape: tuple[int, ...], diagnostics: Diagnostics) -> bool:
+    """Report data with another number of axes than is declared, or without entries."""
+    dims, entries = match.variable.dims, math.prod(shape)
+    if len(shape) != len(dims) and (dims or entries != 1):
+        _report_axes(match, shape, diagnostics)
+        return False
+    if entries == 0:
         diagnostics.report(
-            "PPL095", span, f"{match.label} has no entries", "give data with at least one row"
+            "PPL095",
+            match.variable.location.span,
+            f"{match.label} has no entries",
+            "give data with at least one row",
         )
-        return None
-    return array
+    return entries > 0
 
 
-def _report_axes(match: Match, array: Array, diagnostics: Diagnostics) -> None:
+def _report_axes(match: Match, lengths: tuple[int, ...], diagnostics: Diagnostics) -> None:
     variable = match.variable
     declared = f"{variable.name}[{', '.join(map(str, variable.dims))}]"
-    shape = " by ".join(map(str, array.shape))
-    if array.ndim == 0:
-        kind = "an object" if isinstance(array[()], dict) else "a single value"
+    shape = " by ".join(map(str, lengths))
+    if not lengths:
+        kind = "an object" if isinstance(match.columns[0].raw, dict) else "a single value"
         found, remedy = kind, "write it as a list: [1.5, 2.5]"
     elif not variable.dims:
         found = f"{shape} values"
         declared = "a single number"
         remedy = f"declare {variable.name} with its dims, or give one value"
     else:
-        found = f"{shape} values" if array.ndim == 1 else f"an array of {shape} values"
+        found = f"{shape} values" if len(lengths) == 1 else f"an array of {shape} values"
         remedy = "give as many axes as are declared"
-        if match.source.table and array.ndim == 1:
+        if match.source.table and len(lengths) == 1:
             remedy = f"name the columns that make it up: --map {variable.name}=COLUMN,COLUMN,…"
     diagnostics.report(
         "PPL095",

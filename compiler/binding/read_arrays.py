@@ -6,19 +6,23 @@ import io
 import math
 import zipfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
 from mmap import mmap
 from pathlib import PurePath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
-from compiler.binding.arrays import Array
+from compiler.binding.arrays import MOST_AXES, Array
+from compiler.binding.packed import Packed
 from compiler.binding.sources import Column, Content, Source, SourceError, reading
 from compiler.memory import in_words, is_too_much, room
 
-_Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
-
-_HEADERS: dict[tuple[int, int], Callable[[BinaryIO], _Header]] = {
+_HEADERS: dict[
+    tuple[int, int], Callable[[BinaryIO], tuple[tuple[int, ...], bool, np.dtype[Any]]]
+] = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
@@ -28,13 +32,13 @@ _REMEDY = "save plain arrays of numbers or strings"
 
 
 def read_npz(label: str, content: Content) -> Source:
-    """Read an npz archive: an array a name.
+    """Read an npz archive: an array a name. Only the headers of the arrays are read for now.
 
     Raises:
-        SourceError: It is no such archive, unpacks to too much, or holds Python objects.
+        SourceError: It is no such archive, or promises what it does not hold.
     """
     with (
-        reading(label, "npz", "write the file once more, without a password"),
+        _reading_npz(label),
         zipfile.ZipFile(io.BytesIO(content)) as archive,
     ):
         members = archive.infolist()
@@ -47,18 +51,31 @@ def read_npz(label: str, content: Content) -> Source:
         if len(set(names)) < len(names):
             twice = next(name for i, name in enumerate(names) if name in names[:i])
             raise SourceError(f"{label} holds {twice!r} twice", "write the file once more")
-        size = sum(member.file_size for member in members)
-        if is_too_much(size):
-            raise SourceError(
-                f"{label} unpacks to {in_words(size)}, and {room()}",
-                "keep the arrays that the spec uses",
-            )
         columns = {}
         for member in members:
             name = member.filename.removesuffix(".npy")
-            array = _array(f"{label}, entry {name!r}", archive.read(member))
-            columns[name] = Column(name, array)
+            with archive.open(member) as file:
+                start = file.read(_LONGEST_HEADER)
+            header = _header(f"{label}, entry {name!r}", start, member.file_size)
+            unpack = partial(_unpacked, label, content, member.filename, header)
+            columns[name] = Column(name, Packed(header.shape, unpack))
     return Source(label, columns)
+
+
+def _unpacked(label: str, content: Content, member: str, header: _Header) -> Array:
+    with _reading_npz(label), zipfile.ZipFile(io.BytesIO(content)) as archive:
+        size = archive.getinfo(member).file_size
+        if is_too_much(size):
+            raise SourceError(
+                f"{label}, entry {member.removesuffix('.npy')!r} unpacks to {in_words(size)}, and "
+                f"{room()}",
+                "give a part of it",
+            )
+        return header.array(archive.read(member))
+
+
+def _reading_npz(label: str) -> AbstractContextManager[None]:
+    return reading(label, "npz", "write the file once more, without a password")
 
 
 def read_npy(label: str, content: Content) -> Source:
@@ -68,18 +85,44 @@ def read_npy(label: str, content: Content) -> Source:
         SourceError: It is no such file, or holds Python objects.
     """
     with reading(label, "npy"):
-        array = _array(label, content)
+        header = _header(label, content[:_LONGEST_HEADER], len(content))
+        array = header.array(content)
     name = PurePath(label).stem
     return Source(label, {name: Column(name, array, mapped=isinstance(content, mmap))})
 
 
-def _array(label: str, content: Content) -> Array:
-    """Return the array that lies in the content of an npy file, which is not copied.
+@dataclass(frozen=True)
+class _Header:
+    """What an npy file says of its array.
 
-    Where it is mapped, writing to the array leaves the file as it is; nobody writes, but torch
-    asks for memory that can be written to.
+    Attributes:
+        shape: Its shape.
+        dtype: The type of its entries.
+        order: `F` where the first index runs fastest, else `C`.
+        length: Of the header itself, in bytes.
     """
-    head = io.BytesIO(content[:_LONGEST_HEADER])
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    order: Literal["C", "F"]
+    length: int
+
+    def array(self, content: Content) -> Array:
+        """Return the array that lies in the content of the file, which is not copied.
+
+        Where it is mapped, writing to the array leaves the file as it is; nobody writes, but torch
+        asks for memory that can be written to.
+        """
+        return np.ndarray(self.shape, self.dtype, content, self.length, order=self.order)
+
+
+def _header(label: str, start: bytes, size: int) -> _Header:
+    """Read the header of an npy file of so many bytes from how it starts.
+
+    Raises:
+        SourceError: It is of no known kind, or promises more than there is.
+    """
+    head = io.BytesIO(start)
     version = np.lib.format.read_magic(head)
     if version not in _HEADERS:
         raise SourceError(f"{label} has the npy version {version}, which is not known", _REMEDY)
@@ -88,7 +131,9 @@ def _array(label: str, content: Content) -> Array:
         raise SourceError(f"{label} holds Python objects, which are not read", _REMEDY)
     if dtype.kind not in _KINDS or dtype.itemsize == 0:
         raise SourceError(f"{label} holds entries of the type {dtype}, which are not read", _REMEDY)
-    wanted, held = math.prod(shape) * dtype.itemsize, len(content) - head.tell()
+    wanted, held = math.prod(shape) * dtype.itemsize, size - head.tell()
+    if len(shape) > MOST_AXES:
+        raise SourceError(f"{label} has {len(shape)} axes; at most {MOST_AXES} are read", _REMEDY)
     if min(shape, default=0) < 0 or wanted > held:
         numbers = " by ".join(f"{length:,}" for length in shape)
         raise SourceError(
@@ -96,5 +141,4 @@ def _array(label: str, content: Content) -> Array:
             "them",
             "write the file once more",
         )
-    offset = head.tell()
-    return np.ndarray(shape, dtype, content, offset, order="F" if fortran else "C")
+    return _Header(shape, dtype, "F" if fortran else "C", head.tell())

@@ -10,6 +10,8 @@ import numpy as np
 
 from compiler.binding.draft import Draft
 from compiler.binding.labels import LabelColumn, Labels
+from compiler.binding.match import Match
+from compiler.binding.packed import Packed
 from compiler.binding.sources import Source
 from compiler.diagnostics import Diagnostics, did_you_mean
 from compiler.ir import Program
@@ -72,6 +74,51 @@ def infer_sizes(
     return sizes
 
 
+def agreeing(
+    program: Program,
+    matches: Mapping[str, Match],
+    given: Mapping[str, int],
+    diagnostics: Diagnostics,
+) -> dict[str, Match]:
+    """Leave out archived arrays whose sizes, as their headers say, are not those of other data.
+
+    So a size that is wrong is reported before anything of that size is unpacked.
+
+    Args:
+        program: The program.
+        matches: Where the variables' data come from, by name.
+        given: Sizes that the user sets.
+        diagnostics: Where to report.
+
+    Returns:
+        The other matches.
+    """
+    shapes = {name: _known_shape(found) for name, found in matches.items()}
+    packed = {name for name, found in matches.items() if isinstance(found.columns[0].raw, Packed)}
+    left_out: set[str] = set()
+    for dim in program.dims:
+        over = {
+            name: shape[matches[name].variable.dims.index(dim.name)]
+            for name, shape in shapes.items()
+            if shape and dim.name in matches[name].variable.dims
+        }
+        told = [Witness(dim.size, "in the spec")] if dim.size is not None else []
+        told += [Witness(given[dim.name], "as set")] if dim.name in given else []
+        told += [Witness(size, f"in {matches[name].label}") for name, size in over.items()]
+        if len({witness.size for witness in told}) > 1 and not packed.isdisjoint(over):
+            _report_disagreement(dim.name, told, program, diagnostics)
+            left_out |= over.keys()
+    return {name: found for name, found in matches.items() if name not in left_out}
+
+
+def _known_shape(found: Match) -> tuple[int, ...] | None:
+    """Return a shape that is known before the data are read and is as declared, else None."""
+    raw = found.columns[0].raw
+    lengths = [len(raw)] if isinstance(raw, list) else getattr(raw, "shape", ())
+    plain = found.shape is None and found.columns[0].dims is None
+    return tuple(lengths) if plain and len(lengths) == len(found.variable.dims) else None
+
+
 def _witnesses(
     program: Program,
     sources: Sequence[Source],
@@ -110,7 +157,7 @@ def _number(source: Source, dim: str) -> int | None:
     if source.table or dim not in source.columns:
         return None
     raw = source.columns[dim].raw
-    number = raw.item() if getattr(raw, "shape", None) == () else raw
+    number = np.asarray(raw).item() if getattr(raw, "shape", None) == () else raw
     if isinstance(number, bool) or not isinstance(number, Integral) or number < 1:
         return None
     return int(number)

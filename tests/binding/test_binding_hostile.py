@@ -53,9 +53,9 @@ def at_once() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def one(spec: Any, source: Any) -> str:
+def one(spec: Any, source: Any, **options: Any) -> str:
     with at_once():
-        found = faults(spec, source)
+        found = faults(spec, source, **options)
     assert len(found) == 1, found
     return found[0]
 
@@ -126,6 +126,8 @@ FILES: dict[str, tuple[str, bytes, str]] = {
     "version 9": ("y.npy", b"\x93NUMPY\x09\x00" + bytes(100), r"version \(9, 0\)"),
     "cut short": ("y.npy", npy(np.ones(1000))[:500], "1,000 entries in its header"),
     "npz 1e12": ("d.npz", npz(y=promised("(1000000000000,)")), "entry 'y' is said to have"),
+    "npz of 33 axes": ("d.npz", npz(y=npy(np.ones((1,) * 33))), "33 axes; at most 32"),
+    "npz of no end": ("d.npz", npz(y=promised(f"(0, {10**30})")), "declared"),
     "npz of objects": ("d.npz", npz(y=npy(np.array([Evil()], dtype=object))), "Python objects"),
     "npz encrypted": ("d.npz", patched(GOOD, 6, 8, lambda b: bytes((b[0] | 1, b[1]))), "encrypted"),
     "npz method 99": ("d.npz", patched(GOOD, 8, 10, lambda b: b"\x63\0"), "compression method"),
@@ -233,6 +235,27 @@ def test_archives_and_tables_that_unpack_to_more_than_there_is(
     monkeypatch.setattr(compiler.memory, "most_memory", lambda: 10**6)
     assert "unpacks to 0.0 GiB" in one(Y, tmp_path / "d.npz")
     assert "2,000,000 rows" in one(Y, tmp_path / "d.parquet")
+
+
+def test_archives_are_unpacked_only_where_they_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zeros = npy(np.zeros((4, 50_000)))
+    (tmp_path / "d.npz").write_bytes(npz(x=npy(np.zeros(200_000)), unused=zeros))
+    (tmp_path / "y.csv").write_text("y\n1\n2\n")
+    (tmp_path / "y.json").write_text('{"y": [1, 2]}')
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("it is unpacked"))
+    for y in (tmp_path / "y.csv", tmp_path / "y.json", {"y": np.ones(2)}):
+        assert "not used: x, unused" in bound(Y, [y, tmp_path / "d.npz"]).notes[0]
+        x = program({"obs": None}, x={"dims": ("obs",)}, y={"dims": ("obs",)})
+        assert one(x, [tmp_path / "d.npz", y]).startswith(
+            "PPL095 dim 'obs' has several sizes: 200000 in 'x' in "
+        )
+    vector = program({"obs": None}, unused={"dims": ("obs",)})
+    assert "is an array of 4 by 50000 values" in one(vector, tmp_path / "d.npz")
+    assert "200000 in 'x' in " in one(
+        program({"obs": None}, x={"dims": ("obs",)}), tmp_path / "d.npz", sizes={"obs": 3}
+    )
 
 
 class TestChanges:

@@ -14,6 +14,8 @@ from pyro import poutine
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
+from autoguide_core.validation import Validation
+
 
 @dataclass(frozen=True)
 class LossTerm:
@@ -82,7 +84,7 @@ def explain_loss(
         *args: Positional arguments of both.
         **kwargs: Keyword arguments of both.
     """
-    with pyro.validation_enabled(False), warnings.catch_warnings():
+    with Validation(False), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with poutine.block():
             guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)

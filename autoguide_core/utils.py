@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-import pyro
 import torch
 from pyro import poutine
 from pyro.poutine.util import site_is_subsample
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from autoguide_core.guides.naming import get_deep, set_deep
 from autoguide_core.initialization import helpful_support_errors
+from autoguide_core.validation import Validation
 
 __all__ = ["deep_getattr", "deep_setattr", "helpful_support_errors", "mean_field_entropy"]
 
@@ -51,6 +51,6 @@ def mean_field_entropy(
     total = torch.zeros(())
     for name, fn in sites.items():
         if whitelist is None or name in whitelist:
-            with pyro.validation_enabled(False):
+            with Validation(False):
                 total = total + fn.entropy()
     return total

@@ -15,9 +15,9 @@ from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import site_is_subsample
 
 from autoguide_core.engine.errors import Fault, FitError
-from autoguide_core.engine.isolation import Validation
 from autoguide_core.engine.refusals import details_of, is_refusal, summary_of
 from autoguide_core.engine.structure import Model, parameters
+from autoguide_core.validation import Validation
 
 _BOUNDED = (
     constraints.boolean,

@@ -21,7 +21,7 @@ from autoguide_core.engine.curvature.folding import (
 )
 from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.interrupts import Interrupts
-from autoguide_core.engine.isolation import StoreState, Validation, own_randomness, own_store
+from autoguide_core.engine.isolation import StoreState, own_randomness, own_store
 from autoguide_core.engine.native.refusals import refusals, unsaid
 from autoguide_core.engine.progress import ProgressCallback, Reporter
 from autoguide_core.engine.result import FitResult, Run
@@ -32,6 +32,7 @@ from autoguide_core.engine.stepping.method import run_stepping
 from autoguide_core.engine.structure import Model, Structure, parameters
 from autoguide_core.engine.threads import suitable_threads
 from autoguide_core.guides.full_size import full_size_model
+from autoguide_core.validation import Validation
 
 _DEFAULTS = FitSettings()
 

@@ -1,20 +1,15 @@
-"""A fit's own surroundings: its parameter store, its random numbers, its validation."""
+"""A fit's own surroundings: its parameter store and its random numbers."""
 
 from __future__ import annotations
 
 import contextlib
 import random
-import threading
-import weakref
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pyro
-import pyro.distributions as dist
 import torch
-from pyro import infer, poutine
-from torch.distributions import Distribution
 
 StoreState = dict[str, Any]
 
@@ -68,68 +63,3 @@ def python_generators() -> tuple[Any, ...]:
     """The states of the global generators of ``random`` and numpy, to be compared."""
     name, keys, *rest = np.random.get_state()
     return random.getstate(), (name, np.asarray(keys).tobytes(), *rest)
-
-
-class Validation:
-    """Switches Pyro's checks on or off while inside, or (None) only puts them back afterwards.
-
-    As ``pyro.validation_enabled``, but at once or never: an interrupt may leave a generator
-    suspended, which then puts back what it has found whenever it is collected.
-    """
-
-    def __init__(self, enabled: bool | None) -> None:
-        self._enabled = enabled
-
-    def __enter__(self) -> None:
-        self._before = [part.is_validation_enabled() for part in (dist, infer, poutine)]
-        if self._enabled is not None:
-            pyro.enable_validation(self._enabled)
-
-    def __exit__(self, *exception: object) -> None:
-        for part, enabled in zip((dist, infer, poutine), self._before, strict=True):
-            part.enable_validation(enabled)
-
-
-class Unvalidated(Validation):
-    """Lets no distribution check its arguments and values while inside.
-
-    Pyro's flag holds for those that are made inside. One that was made before with ``expand``, a
-    ``PyroSample`` of a module say, keeps the flag of its own, and each check reads values. Threads
-    may leave in another order than they came in: the last one puts that check back.
-    """
-
-    _check = Distribution._validate_sample
-    _inside: ClassVar[weakref.WeakSet[Unvalidated]] = weakref.WeakSet()
-    _lock = threading.Lock()
-
-    def __init__(self) -> None:
-        super().__init__(enabled=False)
-
-    def __enter__(self) -> None:
-        self._inside.add(self)
-        self._take_effect()
-        super().__enter__()
-
-    def __exit__(self, *exception: object) -> None:
-        try:
-            super().__exit__(*exception)
-        finally:
-            self._inside.discard(self)
-            self._take_effect()
-
-    @classmethod
-    def _take_effect(cls) -> None:
-        with cls._lock:
-            Distribution._validate_sample = _unchecked if cls._inside else cls._check
-
-    @classmethod
-    def check_again(cls, distribution: Distribution, value: torch.Tensor) -> None:
-        """Check a value all the same, once none is inside whom an interrupt kept from leaving."""
-        if not cls._inside:
-            cls._take_effect()
-            cls._check(distribution, value)
-
-
-def _unchecked(distribution: Distribution, value: torch.Tensor) -> None:
-    """Takes the place of the check of a value."""
-    Unvalidated.check_again(distribution, value)

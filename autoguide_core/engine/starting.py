@@ -14,10 +14,11 @@ from torch import nn
 from autoguide_core.engine.bound import adopt
 from autoguide_core.engine.checks import Reached, first_fault
 from autoguide_core.engine.errors import Fault, FitError, NoStart
-from autoguide_core.engine.isolation import StoreState, Validation
+from autoguide_core.engine.isolation import StoreState
 from autoguide_core.engine.refusals import details_of, is_refusal, refused_numbers, summary_of
 from autoguide_core.engine.structure import Model, Structure, inspect
 from autoguide_core.initialization import START_RADII, redrawn_starts
+from autoguide_core.validation import Validation
 
 _GUIDES = frozenset({"guides", "autoguide"})
 _ENOUGH = 3

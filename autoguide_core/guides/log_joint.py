@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pyro
 from pyro import poutine
 from pyro.infer.mcmc.util import TraceEinsumEvaluator
 from pyro.poutine.messenger import Messenger
@@ -17,6 +16,7 @@ from torch import Tensor
 from autoguide_core.guides.base import is_not_latent
 from autoguide_core.guides.supports import is_subsampled
 from autoguide_core.initialization import Site
+from autoguide_core.validation import Validation
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def log_joint(
         return LogJoint(trace.log_prob_sum(), drawn, minibatches)
     depth = max((-frame.dim for frame in frames), default=0)
     summed = poutine.enum(given_values(model, values), first_available_dim=-1 - depth)
-    with poutine.block(), pyro.validation_enabled(False), warnings.catch_warnings():
+    with poutine.block(), Validation(False), warnings.catch_warnings():
         # Pyro's contraction warns of internals of torch.
         warnings.simplefilter("ignore")
         trace = poutine.trace(summed).get_trace(*args, **kwargs)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pyro
 import torch
 
 from autoguide_core.engine.isolation import own_randomness
@@ -18,6 +17,7 @@ from autoguide_core.guides.full_size import full_size_model
 from autoguide_core.posterior.discrete import draw_marginalised
 from autoguide_core.posterior.guide_draws import draw_guide
 from autoguide_core.posterior.replay import replay_model
+from autoguide_core.validation import Validation
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def draw_posterior(
         suitable_threads(args, keywords),
         full_size_model(),
         torch.no_grad(),
-        pyro.validation_enabled(False),
+        Validation(False),
     ):
         latents, log_q = draw_guide(guide, model, tuple(args), keywords, num_draws)
         replayed = replay_model(model, latents, tuple(args), keywords)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import pyro
 import torch
 
 from autoguide_core.annealing import Annealed
@@ -19,6 +18,7 @@ from autoguide_core.guides.full_size import full_size_model
 from autoguide_core.posterior.draws import draw_posterior
 from autoguide_core.posterior.replay import replay_model
 from autoguide_core.posterior.vectorised import in_chunks
+from autoguide_core.validation import Validation
 
 _NUMBERS = 1e11
 """Numbers that the gradients of an annealing may touch in all: some seconds' work."""
@@ -170,7 +170,7 @@ class GaussianProposals:
             suitable_threads(self._args, self._kwargs),
             full_size_model(),
             torch.no_grad(),
-            pyro.validation_enabled(False),
+            Validation(False),
         ):
             latents = in_chunks(values, points, density.numbers)
             latents = {name: value.to(self._like) for name, value in latents.items()}

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pyro
 import torch
 from pyro import poutine
 from pyro.poutine import Trace
@@ -17,6 +16,7 @@ from autoguide_core.engine.precision import double_precision, to_double
 from autoguide_core.engine.refusals import is_refusal
 from autoguide_core.engine.structure import Model
 from autoguide_core.posterior.vectorised import in_chunks
+from autoguide_core.validation import Validation
 
 Evaluation = tuple[torch.Tensor, dict[str, torch.Tensor]]
 
@@ -119,7 +119,7 @@ def _any_run(
     for place in range(len(next(iter(values.values()), ()))):
         one = {name: value[place] for name, value in values.items()}
         try:
-            with pyro.validation_enabled(False):
+            with Validation(False):
                 return poutine.trace(poutine.condition(model, data=one)).get_trace(*args, **kwargs)
         except Exception as error:
             if not is_refusal(error):

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyro
 import torch
 
 from autoguide_core.engine.curvature.compiled import Vector
@@ -25,6 +24,7 @@ from autoguide_core.engine.threads import suitable_threads
 from autoguide_core.posterior.vectorised import in_chunks
 from autoguide_core.sampling.evaluators import Evaluators
 from autoguide_core.sampling.starts import random_start
+from autoguide_core.validation import Validation
 
 _STATISTICS = {
     "logp": "lp",
@@ -212,5 +212,5 @@ class _Counter:
 
 def _values(density: LogDensity, points: torch.Tensor) -> dict[str, torch.Tensor]:
     """The latent sites at points (S, D)."""
-    with torch.no_grad(), pyro.validation_enabled(False):
+    with torch.no_grad(), Validation(False):
         return in_chunks(density.values, points, density.numbers)

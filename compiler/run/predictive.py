@@ -15,6 +15,7 @@ from pyro.poutine.messenger import Messenger
 
 from autoguide_core.engine.isolation import own_randomness
 from autoguide_core.sequences import drawn_states
+from autoguide_core.validation import Validation
 from compiler.ir import Program
 from compiler.run.axes import (
     Variable,
@@ -151,7 +152,7 @@ class Predictor:
     def _given(self, draws: Samples, latents: Sequence[str]) -> Samples:
         # At a draw of the posterior, since the model may refuse one of the prior.
         first = poutine.condition(self._model, data={name: draws[name][0] for name in latents})
-        with own_randomness(self._seed), pyro.validation_enabled(False), torch.no_grad():
+        with own_randomness(self._seed), Validation(False), torch.no_grad():
             nodes = poutine.trace(first).get_trace().nodes
         return {
             name: beside_plates(draws[name], nodes[name]["fn"].event_dim, self._nesting)
@@ -174,7 +175,7 @@ class Predictor:
         with (
             own_randomness(self._seed),
             torch.no_grad(),
-            pyro.validation_enabled(False),
+            Validation(False),
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore")

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-import pyro
 import torch
 from pyro import poutine
 
@@ -16,6 +15,7 @@ from autoguide_core.engine.curvature.compiled import CompiledGradients
 from autoguide_core.engine.curvature.density import LogDensity
 from autoguide_core.engine.curvature.gradients import Gradients
 from autoguide_core.engine.precision import double_precision
+from autoguide_core.validation import Validation
 from compiler.emit import emit_module
 from compiler.run.module import EmittedModule, load_module
 from fuzz.findings import Findings, tables
@@ -86,7 +86,7 @@ def _by_scipy(
         latents = {name: value.detach() for name, value in density.values(point).items()}
         expected = own.log_density({name: value.numpy() for name, value in latents.items()})
         model = poutine.condition(module.function("model"), latents)
-        with torch.no_grad(), pyro.validation_enabled(False):
+        with torch.no_grad(), Validation(False):
             found = float(poutine.trace(model).get_trace(**arguments).log_prob_sum())
         findings.counts["compared with scipy"] += 1
         if not _same(found, expected, 1e-7):

@@ -26,7 +26,6 @@ from autoguide_core import (
     explain_loss,
     fit,
 )
-from autoguide_core.engine.isolation import Unvalidated
 
 DATA = torch.tensor([1.0, 2.0, 3.0, 2.5])
 EVIDENCE = float(dist.MultivariateNormal(torch.zeros(4), torch.eye(4) + 1.0).log_prob(DATA))
@@ -334,15 +333,3 @@ def test_a_guide_that_runs_the_model_does_not_score_its_observations() -> None:
     assert {term.term for term in explain_loss(model, guide).terms if term.site == "y"} == {
         "log likelihood"
     }
-
-
-def test_checks_of_values_come_back_whoever_leaves_first() -> None:
-    check = torch.distributions.Distribution._validate_sample
-    one, other = Unvalidated(), Unvalidated()
-    for inside in (one.__enter__, other.__enter__):
-        inside()
-        assert torch.distributions.Distribution._validate_sample is not check
-    one.__exit__(None, None, None)
-    assert torch.distributions.Distribution._validate_sample is not check
-    other.__exit__(None, None, None)
-    assert torch.distributions.Distribution._validate_sample is check

@@ -14,7 +14,7 @@ from pyro.poutine import Trace
 from pyro.poutine.messenger import Messenger
 from torch.distributions import biject_to
 
-from autoguide_core.engine.isolation import Unvalidated, python_generators
+from autoguide_core.engine.isolation import python_generators
 from autoguide_core.engine.joint import joint_trace, marginalised_sites, plate_depth
 from autoguide_core.engine.kept import kept_values, what_changed
 from autoguide_core.engine.precision import double_precision, to_double
@@ -22,6 +22,7 @@ from autoguide_core.engine.refusals import REFUSALS, is_refusal
 from autoguide_core.engine.structure import Model, is_latent
 from autoguide_core.initialization import START_RADII, InitMessenger, init_to_uniform
 from autoguide_core.noncentring import Conditional, FollowerFinder, location_scale
+from autoguide_core.validation import Validation
 
 Knowledge = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
 """Precision and pull by site; see ``Conditional``."""
@@ -220,7 +221,7 @@ class LogDensity:
 @contextlib.contextmanager
 def _unseen() -> Iterator[None]:
     """Double precision without validation, seen by no handler outside."""
-    with double_precision(), poutine.block(), Unvalidated():
+    with double_precision(), poutine.block(), Validation(False):
         yield
 
 

@@ -21,8 +21,8 @@ from autoguide_core.engine.estimators.particles import Pair, Particles
 from autoguide_core.engine.estimators.pathwise import Pathwise
 from autoguide_core.engine.estimators.score import ScoreFunction
 from autoguide_core.engine.estimators.vectorised import vectorises
-from autoguide_core.engine.isolation import Unvalidated
 from autoguide_core.engine.structure import Model, Structure, is_enumerated, reason_of
+from autoguide_core.validation import Validation
 
 _Make = Callable[[Particles], Estimator]
 
@@ -119,6 +119,6 @@ def _tried(estimator: Estimator) -> Estimator:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """No warnings, and no errors where a draw is one that the model has no density for."""
-    with Unvalidated(), warnings.catch_warnings():
+    with Validation(False), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -21,9 +21,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
 from autoguide_core.engine.estimators.particles import Pair, Particles, Site
-from autoguide_core.engine.isolation import Unvalidated
 from autoguide_core.engine.structure import is_latent
 from autoguide_core.engine.tracing.values import leaving
+from autoguide_core.validation import Validation
 
 _SHAPING = frozenset(
     {
@@ -112,7 +112,7 @@ class Dependences:
 
     def _trace(self, particles: Particles) -> None:
         # Checks read values, without an influence.
-        with Unvalidated(), _Losses() as losses:
+        with Validation(False), _Losses() as losses:
             with Marking(None):
                 pair = next(particles.pairs())
             for kind, sites in (("model", pair.model_sites()), ("guide", pair.guide_sites())):

@@ -11,7 +11,6 @@ from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
 from autoguide_core.engine.estimators import Untraceable, make_estimator
-from autoguide_core.engine.isolation import Unvalidated
 from autoguide_core.engine.kept import kept_values, what_changed
 from autoguide_core.engine.many.feed import Feed
 from autoguide_core.engine.many.graph import ALIVE, Single, record_single
@@ -24,6 +23,7 @@ from autoguide_core.engine.stepping.step import State, Step, copied
 from autoguide_core.engine.stepping.step_graph import StepGraph
 from autoguide_core.engine.stepping.supply import discover
 from autoguide_core.engine.structure import Model, parameters
+from autoguide_core.validation import Validation
 
 _AGREEMENT = {torch.float64: 1e-7, torch.float32: 2e-3}
 """How near the graph of many comes to each fit's own step, relative to the greatest entry."""
@@ -79,7 +79,7 @@ def first_step(
     assert member.structure is not None
     if member.structure.enumerated and isinstance(poutine.unwrap(member.guide), Messenger):
         raise Untraceable("a guide that is a messenger cannot enumerate sites")
-    with member.surroundings(), Unvalidated():
+    with member.surroundings(), Validation(False):
         watched = parameters()
         if like is not None:  # a guide that was set up twice may tell of them in another order
             if watched.keys() != like.leaves.keys():

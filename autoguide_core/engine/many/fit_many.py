@@ -18,7 +18,7 @@ from autoguide_core.engine.errors import FitError, RequestError
 from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.fit import fit
 from autoguide_core.engine.interrupts import Interrupts
-from autoguide_core.engine.isolation import Validation, own_store
+from autoguide_core.engine.isolation import own_store
 from autoguide_core.engine.many.data import DataSet, differing
 from autoguide_core.engine.many.member import Member
 from autoguide_core.engine.many.result import Many, failure
@@ -30,6 +30,7 @@ from autoguide_core.engine.result import FitResult, Run
 from autoguide_core.engine.settings import FitSettings
 from autoguide_core.engine.structure import Model
 from autoguide_core.engine.threads import suitable_threads
+from autoguide_core.validation import Validation
 
 _DEFAULTS = FitSettings()
 _SAME_START = (

@@ -15,7 +15,7 @@ from torch.fx.graph import CodeGen
 from torch.fx.passes.dialect.common.cse_pass import CSEPass, get_CSE_banned_ops
 
 from autoguide_core.engine.estimators import Untraceable
-from autoguide_core.engine.isolation import Unvalidated, python_generators
+from autoguide_core.engine.isolation import python_generators
 from autoguide_core.engine.stepping.constants import fold_constants, index_by_numbers, is_in_place
 from autoguide_core.engine.tracing.decompositions import decompositions
 from autoguide_core.engine.tracing.record import (
@@ -27,6 +27,7 @@ from autoguide_core.engine.tracing.record import (
 )
 from autoguide_core.engine.tracing.recorded import Recorded
 from autoguide_core.engine.tracing.values import watched_values
+from autoguide_core.validation import Validation
 
 _aten = torch.ops.aten
 Function = Callable[..., Any]
@@ -80,7 +81,7 @@ def record_function(
     Raises:
         Untraceable: If a graph cannot hold it.
     """
-    with _untraceable(), Unvalidated(), torch.enable_grad():
+    with _untraceable(), Validation(False), torch.enable_grad():
         before = python_generators()
         recorded, outputs = record_run(_reading(function, [*values, *leaves]), *values)
         if python_generators() != before:

@@ -18,7 +18,6 @@ from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.estimators import Estimator, Untraceable, make_estimator
 from autoguide_core.engine.estimators.particles import PARTICLE_PLATE
 from autoguide_core.engine.interrupts import Interrupts
-from autoguide_core.engine.isolation import Unvalidated
 from autoguide_core.engine.kept import kept_values, what_changed
 from autoguide_core.engine.optimisers import AVERAGE, Averaged, make_optimiser
 from autoguide_core.engine.progress import Reporter
@@ -38,6 +37,7 @@ from autoguide_core.engine.stepping.step import SLOT, Step
 from autoguide_core.engine.stepping.stepper import Stepper
 from autoguide_core.engine.stepping.supply import discover
 from autoguide_core.engine.structure import Model, Structure, parameters
+from autoguide_core.validation import Validation
 
 _PHASE = "variational"
 
@@ -83,7 +83,7 @@ def run_stepping(
     estimator, notes, opaque = _estimator(structure, settings, model, guide, args, kwargs)
     leaves = tuple(watched.values())
     scattered = obstacle_to_packing(leaves)
-    with Unvalidated(), _vector(leaves, scattered) as theta:
+    with Validation(False), _vector(leaves, scattered) as theta:
         step = Step(estimator, rule, leaves)
         kept = kept_values(model, guide, args, kwargs)
         step = Step(estimator, rule, leaves, discover(lambda: step.gradient(estimator.start())))

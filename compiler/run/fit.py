@@ -35,8 +35,9 @@ def compile_and_fit(
         The fit.
 
     Raises:
-        SpecError: If the spec, the data, a setting, the output folder or the fit is at fault;
-            nothing is written then.
+        SpecError: If the spec, the data, a setting, the output folder or the fit is at fault.
+            Nothing is written then; but where the folder cannot be written after the fit, the
+            error names another one that was.
     """
     compiled = spec if isinstance(spec, Compilation) else compile_file(spec)
     compiled.diagnostics.raise_errors()

@@ -6,10 +6,12 @@ that exists gets the files (see `settling`).
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +35,7 @@ MARK = {"written_by": "pplc"}
 """What the settings hold, for the folder to be known as the output of a fit."""
 
 _HIDDEN = ".pplc-"
+_IN_MEMORY = Path("/dev/shm")
 _MOST_SETTINGS = 100_000_000
 """Bytes beyond which a file is none that holds settings."""
 
@@ -97,23 +100,33 @@ class OutputFolder:
             The folder.
 
         Raises:
-            SpecError: The disk is full, or the like; the folder is as it was before.
+            SpecError: The disk is full, or the like; the folder is as it was before. The error
+                names another folder that was written in its place, where there is room for one.
         """
         try:
-            if self._work is None or not self._work.is_dir():  # somebody has tidied up
-                self._clean()
-                self._prepare()
-            assert self._work is not None
-            write_files(self._work)
-            files = [path for path in self._work.iterdir() if path.name != MANIFEST]
-            write_manifest(self._work, {path.name: hash_of(path) for path in files})
-            self._put_in_place(self._work)
+            self._write(write_files)
         except OSError as error:
+            message = f"the output folder {self.path} cannot be written: {error.strerror or error}"
+            self._clean()  # makes room
+            elsewhere = _written_elsewhere(write_files, self._target.name, self._diagnostics)
+            if elsewhere is None:
+                self._refuse(message, "make room, or give another one with --out")
             self._refuse(
-                f"the output folder {self.path} cannot be written: {error.strerror or error}",
-                "make room, or give another one with --out",
+                f"{message}; the results are in {elsewhere}",
+                "make room, then move that folder to where it belongs",
             )
         return self.path
+
+    def _write(self, write_files: Callable[[Path], None]) -> None:
+        """Write the files as `write` does; an OSError is left to the caller."""
+        if self._work is None or not self._work.is_dir():  # somebody has tidied up
+            self._clean()
+            self._prepare()
+        assert self._work is not None
+        write_files(self._work)
+        files = [path for path in self._work.iterdir() if path.name != MANIFEST]
+        write_manifest(self._work, {path.name: hash_of(path) for path in files})
+        self._put_in_place(self._work)
 
     def _prepare(self) -> None:
         """Make the hidden folder: in the folder if there is one, else beside its place."""
@@ -123,10 +136,7 @@ class OutputFolder:
                 writable = _may_be_written(self._target)
             if not writable:
                 kind = "a folder of other things" if self._target.is_dir() else "a file"
-                self._refuse(
-                    f"the output folder {self.path} exists, and is {kind}",
-                    "give another one with --out, or remove it",
-                )
+                raise FileExistsError(errno.EEXIST, f"it exists, and is {kind}")
             place, prefix = self._target, _HIDDEN
         else:
             place, prefix = self._target.parent, f".{self._target.name[:50]}-"
@@ -187,6 +197,29 @@ class OutputFolder:
     def _refuse(self, message: str, remedy: str) -> None:
         self._diagnostics.report("PPL098", None, message, remedy)
         raise SpecError(self._diagnostics)
+
+
+def _written_elsewhere(
+    write_files: Callable[[Path], None], name: str, diagnostics: Diagnostics
+) -> Path | None:
+    """Write the files into a new folder wherever there is room, so that no long fit is lost.
+
+    Only the user can read it, as others may use the same place.
+
+    Returns:
+        The folder; None where there is no room anywhere.
+    """
+    for place in (tempfile.gettempdir, Path.cwd, Path.home, lambda: _IN_MEMORY):
+        folder = None
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=f"{name[:50]}-", dir=place()))
+            with OutputFolder(folder, diagnostics) as output:
+                output._write(write_files)
+            return folder
+        except (OSError, RuntimeError, SpecError):  # there is no home, or no room
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+    return None
 
 
 def is_fit_folder(folder: Path) -> bool:

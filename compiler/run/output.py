@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import xarray as xr
 
 from compiler.diagnostics import Diagnostics, SpecError
 from compiler.ir.text import to_json
@@ -84,10 +86,23 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def write_netcdf(path: Path, idata: InferenceData) -> None:
-    """Write InferenceData for ArviZ to open."""
+    """Write InferenceData for ArviZ to open.
+
+    HDF5 writes to memory: where a disk is full it would print tracebacks, or end the process.
+    """
+    groups = {f"/{name}": idata[name] for name in idata.groups()}
+    encoding = {name: _compressed(group) for name, group in groups.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of xarray and h5netcdf, about each other
-        idata.to_netcdf(str(path), engine="h5netcdf")
+        tree = xr.DataTree.from_dict({"/": xr.Dataset(attrs=idata.attrs), **groups})
+        file = io.BytesIO()
+        tree.to_netcdf(file, engine="h5netcdf", encoding=encoding)
+    path.write_bytes(file.getbuffer())
+
+
+def _compressed(group: xr.Dataset) -> dict[str, dict[str, bool]]:
+    numbers = (name for name, values in group.variables.items() if values.dtype.kind in "biufc")
+    return {str(name): {"zlib": True} for name in numbers}
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
+import arviz
+import numpy as np
 import pytest
 import torch
+import xarray as xr
 from run_helpers import EIGHT_SCHOOLS, QUICK, SCHOOLS
 
 import pplc
 from compiler.run import compile_and_fit
+from compiler.run.output import write_netcdf
 
 CALLABLE = EIGHT_SCHOOLS.split("guide quick")[0] + (
     'guide {\n  part rest = AutoNormal(theta)\n  part own = callable "{path}" for (mu, tau)\n}}\n'
@@ -149,6 +154,28 @@ class TestCallables:
         (fault,) = faults(lambda: spec.fit(SCHOOLS, allow_callables=True, **QUICK))
         assert fault.startswith("PPL082")
         assert words in fault
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limits")
+def test_a_full_disk_is_an_error_without_more_ado(tmp_path, capfd):
+    """HDF5 itself prints tracebacks, and crashes at some sizes where it writes once more."""
+    import resource
+
+    draws = {"a": (("chain", "draw"), np.random.default_rng(0).normal(size=(1, 20_000)))}
+    idata = arviz.InferenceData(posterior=xr.Dataset(draws), attrs={"seed": 1})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        for size in (0, 1000, 5000, 20_000):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+            with pytest.raises(OSError, match="File too large"):
+                write_netcdf(tmp_path / "p.nc", idata)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    write_netcdf(tmp_path / "p.nc", idata)
+    read = arviz.from_netcdf(tmp_path / "p.nc")
+    assert read.attrs == idata.attrs
+    assert read.posterior.identical(idata.posterior)
+    assert capfd.readouterr() == ("", "")
 
 
 class TestOutput:

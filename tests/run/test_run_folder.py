@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -250,19 +252,61 @@ def test_places_that_may_not(tmp_path: Path, make: Callable[[Path], None], words
                 pytest.fail("entered")
 
 
-def test_a_fit_that_fails_leaves_nothing(tmp_path: Path) -> None:
+def test_a_fit_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(place: Path) -> None:
         write_files(NEW, place)
         raise OSError(28, "No space left on device")
 
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(SpecError, match="No space left"), output(tmp_path / "a" / "b") as folder:
         folder.write(full)
     assert list(tmp_path.iterdir()) == []
     save(tmp_path / "out", OLD)
-    with pytest.raises(SpecError, match="No space left"), output(tmp_path / "out") as folder:
+    with pytest.raises(SpecError, match="No space left") as caught, output(Path("out")) as folder:
         folder.write(full)
+    assert "make room, or give another one" in str(caught.value)
     assert found(tmp_path / "out") == OLD
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
     assert hidden(tmp_path) == []
+
+
+@pytest.mark.parametrize("place", ["temporary", "here", "home"])
+@pytest.mark.parametrize("gone", [False, True], ids=["full", "taken"])
+def test_what_cannot_be_written_after_a_fit_is_saved_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, gone: bool
+) -> None:
+    for name in ("temporary", "here", "home", "disk"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    target, room = tmp_path / "disk" / "out", [place] + ["disk"] * gone
+
+    def write(folder: Path) -> None:
+        write_files(NEW, folder)
+        if folder.relative_to(tmp_path).parts[0] not in room:
+            raise OSError(28, "No space left on device")
+
+    with output(target) as folder:
+        if gone:
+            shutil.rmtree(tmp_path / "disk")
+            other_things(tmp_path / "disk")
+            other_things(target)
+        with pytest.raises(SpecError, match="PPL098") as caught:
+            folder.write(write)
+    (told,) = caught.value.diagnostics
+    (saved,) = (tmp_path / place).iterdir()
+    reason = "it exists, and is a folder of other things" if gone else "No space left on device"
+    assert told.message == (
+        f"the output folder {target} cannot be written: {reason}; the results are in {saved}"
+    )
+    assert told.remedy == "make room, then move that folder to where it belongs"
+    assert found(saved) == NEW
+    assert saved.stat().st_mode & 0o077 == 0
+    assert len([p for p in tmp_path.rglob("out*") if p != target]) == 1
+    save(saved, OLD)  # it is the output of a fit like any other
+    assert not hidden(tmp_path)
 
 
 # --- Kills and interrupts ---

@@ -81,7 +81,7 @@ def _compile_ir(text: str, diagnostics: Diagnostics) -> Compilation:
             "PPL002",
             None,
             f"this is not an IR file of this version: {error}",
-            "write it anew with `pplc emit ir`, or give the spec itself",
+            "regenerate it with `pplc emit ir`, or give the spec itself",
         )
         return Compilation(None, diagnostics)
     verify(program, diagnostics)
@@ -106,5 +106,5 @@ def _check_ir(program: Program, diagnostics: Diagnostics) -> None:
             "PPL002",
             None,
             "the IR contradicts itself: no code can be emitted from it",
-            "write it anew with `pplc emit ir`, or give the spec itself",
+            "regenerate it with `pplc emit ir`, or give the spec itself",
         )

@@ -51,13 +51,14 @@ def verify(program: Program, diagnostics: Diagnostics) -> None:
     """Report everything in which a program is not well formed, as PPL002."""
     for problem in problems(program):
         diagnostics.report(
-            "PPL002", None, f"the IR is not well formed: {problem}", "write it anew from the spec"
+            "PPL002", None, f"the IR is not well formed: {problem}", "regenerate it from the spec"
         )
 
 
 def problems(program: Program) -> Iterator[str]:
     """Yield, in words, everything in which a program is not well formed."""
     yield from _names(program)
+    yield from _plates(program)
     known = _known(program)
     functions = {function.name for function in program.functions}
     yield from _body(program.model, program, known, functions)
@@ -107,6 +108,15 @@ def _names(program: Program) -> Iterator[str]:
             name == part.name for guide in program.guides for part in guide.parts
         ):
             yield f"{name!r} is {reason}"
+
+
+def _plates(program: Program) -> Iterator[str]:
+    plates = {dim.name: dim.plate for dim in program.dims if dim.plate is not None}
+    for name, number in plates.items():
+        if not -len(plates) <= number < 0:
+            yield f"the plate {name!r} has the number {number}"
+    if program.max_plate_nesting != -min(plates.values(), default=0):
+        yield f"max_plate_nesting is {program.max_plate_nesting}"
 
 
 def _known(program: Program) -> set[str]:

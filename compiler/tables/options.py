@@ -98,7 +98,10 @@ class Option:
         inside = low < value < high if self.strict else low <= value <= high
         if not inside:
             return None
-        return value if whole else float(value)
+        try:
+            return value if whole else float(value)
+        except OverflowError:  # a whole number of more than 308 digits
+            return None
 
     def _list(self, values: tuple[object, ...], *, whole: bool) -> OptionValue | None:
         numbers = [self._number(value, whole=whole) for value in values]

@@ -475,6 +475,18 @@ def test_a_compiler_that_does_not_work_is_passed_over(
         find_toolchain(folder)
 
 
+def test_a_compiler_that_hangs_is_tried_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(toolchains, "_PATIENCE", 0.2)
+    hangs = script(tmp_path / "hangs", f"echo x >>{tmp_path}/calls; exec sleep 60")
+    monkeypatch.setenv("PPLC_COMPILER", hangs)
+    with pytest.raises(CompilerUnavailable, match=r"not compile a few lines within 0\.2 s"):
+        find_toolchain(folder)
+    assert (tmp_path / "calls").read_text() == "x\n"
+    assert not list(folder.glob("trial*"))
+
+
 def test_cancelling_stops_the_compiler_with_all_that_it_started(
     folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

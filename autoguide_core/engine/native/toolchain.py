@@ -260,16 +260,25 @@ def _tried(command: tuple[str, ...], identity: str, folder: Path) -> tuple[Toolc
             flags = (*_ALWAYS, *filter(None, choice))
             library = Path(place, f"trial{number}.so")
             arguments = Toolchain(command, "", flags, host()).arguments(source, library, 0)
-            accepted, output = _run(arguments, place)
+            try:
+                accepted, output = _run(arguments, place)
+            except subprocess.TimeoutExpired:  # which is not the fault of a flag
+                return None, f"it did not compile a few lines within {_PATIENCE:g} s"
             refusal = _load(library) if accepted else first_error(output)
             if not refusal:
-                version = _run([*command, "--version"], place)[1].partition("\n")[0].strip()
+                with suppress(subprocess.TimeoutExpired):
+                    output = _run([*command, "--version"], place)[1]
+                version = output.partition("\n")[0].strip()
                 return Toolchain(command, version, flags, host()), ""
     return None, refusal
 
 
 def _run(arguments: list[str], folder: str) -> tuple[bool, str]:
-    """Run a compiler; return whether it was content, and what it printed, by way of a folder."""
+    """Run a compiler; return whether it was content, and what it printed, by way of a folder.
+
+    Raises:
+        subprocess.TimeoutExpired: It did not end.
+    """
     with tempfile.TemporaryFile(dir=folder) as messages:
         try:
             process = started(arguments, messages)
@@ -277,7 +286,7 @@ def _run(arguments: list[str], folder: str) -> tuple[bool, str]:
                 code = process.wait(_PATIENCE)
             finally:
                 stop(process)
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except OSError as error:
             return False, str(error)
         messages.seek(0)
         return code == 0, messages.read(MOST_OUTPUT).decode(errors="replace")

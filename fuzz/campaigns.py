@@ -11,6 +11,7 @@ import fuzz.edges.campaign
 import fuzz.faults.campaign
 import fuzz.ir.campaign
 import fuzz.models.campaign
+import fuzz.saved.campaign
 import fuzz.semantics.campaign
 import fuzz.specs.campaign
 from fuzz.clock import Clock
@@ -36,6 +37,7 @@ CAMPAIGNS = {
     "specs": Campaign(fuzz.specs.campaign.run, 2, "mutated and generated specs"),
     "ir": Campaign(fuzz.ir.campaign.run, 1, "hostile IR files"),
     "data": Campaign(fuzz.data.campaign.run, 1, "hostile data files"),
+    "saved": Campaign(fuzz.saved.campaign.run, 1, "checkpoints and fits that were tampered with"),
     "semantics": Campaign(
         fuzz.semantics.campaign.run, 3, "random models: scipy, eager torch, graph, native code"
     ),

@@ -216,6 +216,9 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "is too long": lambda old: (
         torch.ones(77) if isinstance(old, torch.Tensor) else -1 if isinstance(old, int) else 10**9
     ),
+    "is sparse": lambda old: (
+        old.to_sparse() if isinstance(old, torch.Tensor) and old.ndim else torch.ones(2).to_sparse()
+    ),
     "is of another form": lambda old: (
         old.half() if isinstance(old, torch.Tensor) else torch.ones(2)
     ),
@@ -253,6 +256,10 @@ def test_a_checkpoint_with_any_field_damaged_is_refused(
         *(("surroundings", name, "is gone") for name in whole["surroundings"]),
         *(("drift", name, "is too long") for name in ("path", "ratio")),
     }
+    torch.save({**whole, "elbo": torch.nn.Parameter(whole["elbo"])}, path)
+    plain = file.read(whole["fingerprint"], begun)
+    assert plain is not None
+    assert not plain.elbo.requires_grad
     for content in ([1, 2], torch.ones(3), "abc", 3, {}, {"fingerprint": None, "format": 1}):
         torch.save(content, path)
         with pytest.raises(FitError, match="damaged"):

@@ -19,7 +19,15 @@ from fuzz.semantics import expressions
 from fuzz.semantics.comparison import compare_model
 from fuzz.semantics.model import RandomModel, Sizes
 
-INPUTS = {"specs": 300, "ir": 150, "data": 150, "semantics": 1, "models": 1, "edges": 2}
+INPUTS = {
+    "specs": 300,
+    "ir": 150,
+    "data": 150,
+    "saved": 20,
+    "semantics": 1,
+    "models": 1,
+    "edges": 2,
+}
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 

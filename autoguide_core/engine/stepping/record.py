@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -30,10 +31,19 @@ class _Strict(BaseModel):
     )
 
 
+def _dense(value: Tensor) -> Tensor:
+    if value.layout != torch.strided or value.is_quantized:
+        raise ValueError("is no dense tensor")
+    return value.detach().resolve_neg()
+
+
+_Dense = Annotated[Tensor, AfterValidator(_dense)]
+
+
 class DriftRecord(_Strict):
     """What `convergence.Drift` has noted."""
 
-    start: dict[str, Tensor]
+    start: dict[str, _Dense]
     path: Annotated[FiniteFloat, Field(ge=0)]
     ratio: Annotated[FiniteFloat, Field(ge=0)]
     name: str | None
@@ -55,9 +65,9 @@ class Record(_Strict):
 
     format: Literal[1]
     fingerprint: dict[str, str]
-    state: dict[str, Tensor]
+    state: dict[str, _Dense]
     done: NonNegativeInt
-    elbo: Tensor
+    elbo: _Dense
     drift: DriftRecord
     engines: Annotated[
         list[Annotated[tuple[StrictStr, StrictInt], Strict(False)]], Field(min_length=1)

@@ -1,0 +1,1 @@
+"""Checkpoints and folders of fits that were tampered with, or damaged."""

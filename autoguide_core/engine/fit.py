@@ -22,6 +22,7 @@ from autoguide_core.engine.curvature.folding import (
 from autoguide_core.engine.errors import FitError
 from autoguide_core.engine.interrupts import Interrupts
 from autoguide_core.engine.isolation import StoreState, own_randomness, own_store
+from autoguide_core.engine.kept import Buffers
 from autoguide_core.engine.native.refusals import refusals, unsaid
 from autoguide_core.engine.progress import ProgressCallback, Reporter
 from autoguide_core.engine.result import FitResult, Run
@@ -54,6 +55,10 @@ def fit(
     they were, after an error too. A guide that was fitted before starts from its present values,
     and what functions ask for by ``pyro.param`` from the value in Pyro's store, if it holds one.
     What is frozen (its ``requires_grad`` is False) stays as it is.
+
+    Before the first step, model and guide are run several times to see what they do. The buffers of
+    their modules (the running averages of a ``BatchNorm``, say) are put back then, so that the
+    steps alone change them; what else Python code counts from call to call is not.
 
     Args:
         model: A Pyro model, conditioned on its data.
@@ -93,9 +98,18 @@ def fit(
             interrupts.at_once(),  # within these surroundings, not on the way in or out
         ):
             file = None if checkpoint is None else Checkpoint(Path(checkpoint), checkpoint_seconds)
+            buffers = Buffers(model, bare, args, keywords)
             structure, notes = set_up(model, bare, tuple(args), keywords, (former, given))
             run = _run(
-                model, bare, tuple(args), keywords, structure, settings, Reporter(progress), file
+                model,
+                bare,
+                tuple(args),
+                keywords,
+                structure,
+                settings,
+                Reporter(progress),
+                file,
+                buffers,
             )
     except BaseException:
         if former["params"]:
@@ -124,6 +138,7 @@ def _run(
     settings: FitSettings,
     report: Reporter,
     checkpoint: Checkpoint | None,
+    buffers: Buffers,
 ) -> Run:
     """Choose the method and run it."""
     part = only_part(guide)
@@ -156,6 +171,7 @@ def _run(
         settings=settings,
         report=report,
         checkpoint=checkpoint,
+        when_prepared=buffers.put_back,
     )
     if not is_laplace(part):
         return run

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pyro
 import torch
+from pyro.params.param_store import ParamStoreDict
+from torch import Tensor, nn
 
 StoreState = dict[str, Any]
 
@@ -23,7 +25,7 @@ def own_store(state: StoreState) -> Iterator[None]:
 
     The tensors themselves are kept, so that a user's modules and optimizers still hold the same
     objects afterwards. What was stored inside is written to ``state`` on the way out, after an
-    error too.
+    error too. What is frozen in a module (its ``requires_grad`` is False) stays so.
 
     Args:
         state: ``{"params": …, "constraints": …}``, changed in place; empty for a fresh store.
@@ -31,11 +33,40 @@ def own_store(state: StoreState) -> Iterator[None]:
     store = pyro.get_param_store()
     state.setdefault("params", {})
     state.setdefault("constraints", {})
-    with store.scope(state), pyro.settings.context(module_local_params=False):
+    with (
+        store.scope(state),
+        pyro.settings.context(module_local_params=False),
+        _frozen_stay_so(store),
+    ):
         try:
             yield
         finally:
             state.update(store.get_state())
+
+
+@contextlib.contextmanager
+def _frozen_stay_so(store: ParamStoreDict) -> Iterator[None]:
+    """Keep what is frozen in modules so: the store switches gradients on in what it takes in.
+
+    Only the store sees all that it takes in: a module may be closed over by a model, appear late,
+    or be asked for where a handler hides it.
+    """
+    before, take_in = vars(store).get("setdefault"), store.setdefault
+
+    def take_in_as_it_is(name: str, first: Any, *constraint: Any, **keywords: Any) -> Tensor:
+        is_frozen = isinstance(first, nn.Parameter) and not first.requires_grad
+        value = take_in(name, first, *constraint, **keywords)
+        if is_frozen:
+            first.requires_grad_(False)
+        return value
+
+    vars(store)["setdefault"] = take_in_as_it_is
+    try:
+        yield
+    finally:
+        del vars(store)["setdefault"]
+        if before is not None:
+            vars(store)["setdefault"] = before
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import operator
 import random
 import sys
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from types import CodeType, FunctionType, GeneratorType, MethodType, ModuleType
 from typing import Any
@@ -36,10 +36,47 @@ def kept_values(*roots: Any) -> dict[str, Any]:
     Args:
         roots: Functions and the values that they are called with.
     """
-    walk = _Walk()
-    for root in roots:
-        walk.visit("", root, 0)
-    return walk.found
+    return _walked(roots).found
+
+
+class Buffers:
+    """What modules keep in their buffers, BatchNorm's running averages say, at one moment.
+
+    Args:
+        roots: Functions and the values that they are called with, from which the modules are
+            reached.
+    """
+
+    def __init__(self, *roots: Any) -> None:
+        self._then = [
+            (f"{name}.{key}".strip("."), module, key, buffer, buffer.clone())
+            for name, module in _walked(roots).modules
+            for key, buffer in module._buffers.items()
+            if buffer is not None
+        ]
+
+    def what_changed(self) -> str | None:
+        """Why another run would not be the same; see the function of that name."""
+        for name, module, key, _, contents in self._then:
+            if not _is_equal(module._buffers.get(key), contents):
+                return f"the model keeps {name!r}, which changes from call to call"
+        return None
+
+    def put_back(self) -> None:
+        """Give all of them the contents that they had."""
+        for _, module, key, buffer, contents in self._then:
+            module._buffers[key] = buffer
+            if not _is_equal(buffer, contents):  # the version of a tensor does not always tell
+                with torch.no_grad():
+                    buffer.copy_(contents)
+
+
+def _is_equal(one: Tensor | None, other: Tensor) -> bool:
+    """Whether two tensors have the same contents, NaN included."""
+    if one is None or one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    same = (one == other) | ((one != one) & (other != other))
+    return bool(same.all())
 
 
 def what_changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
@@ -55,11 +92,24 @@ def what_changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | N
     return None
 
 
+def _walked(roots: Iterable[Any]) -> _Walk:
+    walk = _Walk()
+    for root in roots:
+        walk.visit("", root, 0)
+    return walk
+
+
 class _Walk:
-    """Goes from value to value, to each once."""
+    """Goes from value to value, to each once.
+
+    Attributes:
+        found: Plain values by name.
+        modules: Modules with their names.
+    """
 
     def __init__(self) -> None:
         self.found: dict[str, Any] = {}
+        self.modules: list[tuple[str, nn.Module]] = []
         self._seen: dict[int, Any] = {}  # they are held, or the address of one might serve again
 
     def visit(self, name: str, value: Any, depth: int) -> None:
@@ -68,6 +118,8 @@ class _Walk:
             self.found.setdefault(name, value)
         elif depth <= _DEEPEST and len(self.found) < _MOST_VALUES and id(value) not in self._seen:
             self._seen[id(value)] = value
+            if isinstance(value, nn.Module):
+                self.modules.append((name, value))
             for suffix, part in _parts(value):
                 self.visit(f"{name}{suffix}" if name else suffix.strip("."), part, depth + 1)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -14,6 +15,11 @@ from autoguide_core.engine.structure import reason_of
 
 REFUSALS = (ValueError, ArithmeticError, AssertionError, torch.linalg.LinAlgError)
 """The types of such errors, whatever has raised them."""
+
+Result = TypeVar("Result")
+
+_DRAWS = 30
+"""How often a run draws at most before its refusal counts."""
 
 _DISTRIBUTIONS = "distributions"
 _DRAWING = frozenset({"sample", "rsample"})
@@ -63,6 +69,21 @@ def refusals_left_out() -> Iterator[None]:
     except Exception as error:
         if not is_refusal(error):
             raise
+
+
+def at_a_good_draw(run: Callable[[], Result]) -> Result:
+    """What a run gives that draws where the model can be evaluated: again, if need be.
+
+    Args:
+        run: Draws, and raises an error where the model cannot be evaluated.
+
+    Raises:
+        Exception: Any other error of the run, or the last of too many refusals.
+    """
+    for _ in range(_DRAWS - 1):
+        with refusals_left_out():
+            return run()
+    return run()
 
 
 def refused_numbers(error: Exception) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +74,7 @@ def inspect(
         FitError: If the guide refuses the model, leaves a latent uncovered, or samples what the
             model does not have.
     """
-    with _frozen_stay_so(model, guide), poutine.block():  # a model may take gradients of its own
+    with poutine.block():  # a model may take gradients of its own
         try:
             guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)
         except (ValueError, NotImplementedError) as error:
@@ -157,16 +156,3 @@ def parameters() -> dict[str, torch.Tensor]:
             seen.add(id(parameter))
             found[name] = parameter
     return found
-
-
-@contextmanager
-def _frozen_stay_so(*functions: Model) -> Iterator[None]:
-    """Keep what is frozen in modules so: Pyro's store switches gradients on in what it takes in."""
-    modules = [function for function in functions if isinstance(function, nn.Module)]
-    leaves = [leaf for module in modules for _, leaf in nn.Module.named_parameters(module)]
-    frozen = [leaf for leaf in leaves if not leaf.requires_grad]
-    try:
-        yield
-    finally:
-        for leaf in frozen:
-            leaf.requires_grad_(False)

@@ -16,7 +16,7 @@ import pyro.distributions as dist
 import pytest
 import torch
 from pyro import poutine
-from pyro.infer import Trace_ELBO
+from pyro.infer import SVI, Trace_ELBO
 from pyro.nn import PyroModule, PyroSample
 from torch import Tensor, nn
 
@@ -259,7 +259,7 @@ def test_rare_outcomes_of_other_generators_are_drawn(draw: Callable[[], float]) 
     np.testing.assert_array_equal(result.elbo, again.elbo)
 
 
-def test_statistics_that_a_module_keeps_are_kept_by_a_graph() -> None:
+def with_statistics() -> tuple[Model, nn.BatchNorm1d]:
     norm = nn.BatchNorm1d(2, affine=False)
     x = torch.tensor([[1.0, 2.0], [3.0, 6.0]])
 
@@ -267,10 +267,36 @@ def test_statistics_that_a_module_keeps_are_kept_by_a_graph() -> None:
         z = pyro.sample("z", dist.Normal(0.0, 1.0))
         pyro.factor("f", z + norm(x + 0.0 * z).sum())
 
-    settings = FitSettings(steps=300, method="adam", engine="graph")
-    assert fit(model, AutoNormal(model), settings=settings).engine == "graph"
-    torch.testing.assert_close(norm.running_mean, x.mean(0))
-    assert norm.num_batches_tracked > 300
+    return model, norm
+
+
+@pytest.mark.parametrize("engine", ["eager", "graph", "auto"])
+def test_statistics_that_a_module_keeps_are_those_of_the_steps(engine: str) -> None:
+    model, norm = with_statistics()
+    settings = FitSettings(steps=300, method="adam", engine=engine)
+    found = fit(model, AutoNormal(model), settings=settings)
+    assert found.engine == ("eager" if engine == "eager" else "graph")
+    assert norm.num_batches_tracked == 300
+    torch.testing.assert_close(norm.running_mean, torch.tensor([2.0, 4.0]))
+
+    model, norm = with_statistics()  # stock Pyro, whose guide runs the model once to be set up
+    svi = SVI(model, AutoNormal(model), pyro.optim.Adam({"lr": 0.01}), Trace_ELBO())
+    for _ in range(4):
+        svi.step()
+    model, ours = with_statistics()
+    fit(model, AutoNormal(model), settings=FitSettings(steps=5, method="adam", engine=engine))
+    assert norm.num_batches_tracked == ours.num_batches_tracked == 5
+    torch.testing.assert_close(ours.running_mean, norm.running_mean)
+
+
+def test_a_model_that_keeps_statistics_is_climbed_by_steps() -> None:
+    model, norm = with_statistics()
+    found = fit(model, AutoMultivariateNormal(model), settings=FitSettings(steps=400))
+    assert (found.method, int(norm.num_batches_tracked)) == ("adam", 400)
+    with pytest.raises(FitError, match="the model keeps 'norm.num_batches_tracked', which"):
+        fit(model, AutoMultivariateNormal(model), settings=FitSettings(method="curvature"))
+    norm.eval()
+    assert fit(model, AutoMultivariateNormal(model)).method == "curvature"
 
 
 # What was made before --------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import itertools
 import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -205,6 +206,40 @@ def test_frozen_parameters_of_joint_guides_and_models() -> None:
         assert torch.equal(value, values[name]) == (name != "rate_unconstrained"), name
     linear.requires_grad_(False)
     assert fit(linear, AutoMultivariateNormal(linear)).method == "curvature"
+
+
+class Named(PyroModule):  # type: ignore[misc]
+    """A linear map that goes by a name of its own wherever it is used."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.linear = PyroModule[nn.Linear](1, 1)
+        self.rate = PyroParam(torch.tensor(1.0), constraint=POSITIVE)
+
+    def forward(self, x: Tensor) -> Tensor:
+        product: Tensor = self.rate * self.linear(x)
+        return product
+
+
+def test_frozen_modules_that_a_model_closes_over() -> None:
+    nets = {name: Named(name) for name in ("frozen", "late", "free")}
+    nets["frozen"].requires_grad_(False)
+    nets["late"].requires_grad_(False)
+    leaves = {n: leaf for n, net in nets.items() for leaf in nn.Module.parameters(net)}
+    before = {name: leaf.clone() for name, leaf in leaves.items()}
+    calls = itertools.count()
+
+    def with_nets() -> None:
+        a = pyro.sample("a", dist.Normal(0.0, 1.0)).reshape(1, 1)
+        for net in [*nets.values()][: 3 if next(calls) > 20 else 1] + [nets["free"]]:
+            with poutine.block(hide_types=["sample"]):
+                a = net(a)
+        pyro.sample("y", dist.Normal(a.squeeze(), 1.0), obs=Y)
+
+    fit(with_nets, AutoNormal(with_nets), settings=FitSettings(steps=60, method="adam"))
+    for name, leaf in leaves.items():
+        assert leaf.requires_grad == name.startswith("free"), name
+        assert torch.equal(leaf, before[name]) != name.startswith("free"), name
 
 
 @pytest.mark.parametrize(

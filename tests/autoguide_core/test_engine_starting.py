@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pyro
@@ -145,6 +146,47 @@ def test_draws_without_a_density_are_left_out_of_steps_and_of_the_posterior() ->
         assert float(drawn.sites["a"].max()) <= 2.0
         means.append(float(drawn.sites["a"].mean()))
     assert means == pytest.approx([means[0]] * 3, abs=1e-6)
+
+
+def _probability(a: Tensor) -> None:
+    pyro.sample("y", dist.Bernoulli(probs=a), obs=torch.tensor(1.0))
+
+
+def _factor(a: Tensor) -> None:
+    covariance = torch.stack([torch.ones(()), a, a, torch.ones(())]).reshape(2, 2)
+    normal = dist.MultivariateNormal(torch.zeros(2), covariance_matrix=covariance)
+    pyro.sample("y", normal, obs=torch.zeros(2))
+
+
+def _assertion(a: Tensor) -> None:
+    assert 0.0 < a < 1.0
+
+
+def _baseline(a: Tensor) -> None:
+    pyro.sample("k", dist.Bernoulli(0.5))
+    _probability(a)
+
+
+@pytest.mark.parametrize("end", [_probability, _factor, _assertion, _baseline])
+def test_a_fit_is_prepared_where_the_model_has_a_density(end: Callable[[Tensor], None]) -> None:
+    """A fifth of the draws have none, and preparing takes some."""
+
+    def model() -> None:
+        end(pyro.sample("a", dist.Normal(0.5, 1.0)))
+
+    def guide() -> None:
+        pyro.sample("a", dist.Normal(pyro.param("m", torch.tensor(0.5)), 0.4))
+        if end is _baseline:
+            pyro.sample("k", dist.Bernoulli(pyro.param("p", torch.tensor(0.4))))
+
+    for seed in range(8):
+        settings = FitSettings(steps=40, method="adam", seed=seed)
+        found = fit(model, guide, settings=settings)
+        assert math.isfinite(found.elbo.sum())
+        assert all(math.isfinite(value) for value in found.parameter_values().values())
+    if end in (_probability, _factor):
+        settings = FitSettings(steps=40, method="adam", engine="graph", seed=seed)
+        assert fit(model, guide, settings=settings).engine == "graph"
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=str)

@@ -13,7 +13,7 @@ import torch
 from pyro import poutine
 from torch import Tensor
 
-from autoguide_core import AutoNormal
+from autoguide_core import AutoNormal, FitSettings, fit
 from autoguide_core.distributions import Mixture, Truncated
 from autoguide_core.engine.curvature.compiled import CompiledGradients
 from autoguide_core.engine.curvature.density import LogDensity
@@ -98,6 +98,44 @@ def test_compiled_code_knows_it_too() -> None:
     found, expected = compiled.value_and_grad(POINTS)[0], gradients.value_and_grad(POINTS)[0]
     assert found.isfinite().tolist() == [True, False, True, True, False]
     assert torch.allclose(found, expected)
+
+
+def test_a_mistake_is_no_refusal_in_compiled_code_either() -> None:
+    def model() -> None:
+        a = pyro.sample("a", dist.Normal(0.0, 0.1))
+        pyro.factor("f", a * (torch.tensor(6) // (a > -1.5).long()))
+
+    gradients = Gradients(LogDensity(model), POINTS[0])
+    compiled = CompiledGradients(gradients, 1, 2)
+    if compiled.engine != "native":
+        pytest.skip(compiled.obstacle)
+    assert torch.allclose(*(g.value_and_grad(POINTS[:1])[0] for g in (compiled, gradients)))
+    for evaluate in (gradients.value_and_grad, compiled.value_and_grad):
+        with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+            evaluate(POINTS)
+
+
+def test_pyros_own_estimators_know_it_too() -> None:
+    def model() -> None:
+        a = pyro.sample("a", dist.Normal(0.5, 1.0))
+        pyro.sample("y", dist.Bernoulli(probs=a), obs=ONE)
+
+    def guide() -> None:
+        pyro.sample("a", dist.Normal(pyro.param("m", 0.5 * ONE), 0.3))
+
+    def in_turn(function: Callable[[], None]) -> Callable[[], None]:
+        def with_k() -> None:
+            function()
+            pyro.sample("k", dist.Bernoulli(0.5), infer={"enumerate": "sequential"})
+
+        return with_k
+
+    standing = {"lr": 0.0}
+    settings = FitSettings(steps=60, optimizer="SGD", optimizer_options=standing, method="adam")
+    ours = fit(model, guide, settings=settings)
+    pyros = fit(in_turn(model), in_turn(guide), settings=settings)
+    assert "steps drew where the model has no density" in pyros.notes[0]
+    assert pyros.elbo == pytest.approx(ours.elbo, abs=1e-5)
 
 
 def test_an_estimate_of_the_bound_has_none_there() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.native import start_native
 from autoguide_core.engine.native.errors import NativeUnavailable
 from autoguide_core.engine.native.runner import NativeRunner
+from autoguide_core.engine.refusals import is_refusal, refusals_left_out
 from autoguide_core.engine.stepping.capture import capture
 from autoguide_core.engine.stepping.step_graph import StepGraph
 
@@ -164,7 +164,9 @@ class _Worker:
             state["points"][:size] = points
             try:
                 self._runner.run(state, (), self._row)
-            except (RuntimeError, ValueError):  # a matrix without a factor, say
+            except Exception as error:
+                if not is_refusal(error):
+                    raise
                 self._evaluate_apart(points, values, slopes)
                 continue
             values.copy_(state["values"][:size])
@@ -175,12 +177,10 @@ class _Worker:
     ) -> None:
         for place, point in enumerate(points):
             self._state["points"][:] = point
-            try:
+            values[place], slopes[place] = torch.nan, 0.0
+            with refusals_left_out():
                 self._runner.run(self._state, (), self._row)
-            except (RuntimeError, ValueError):
-                values[place], slopes[place] = torch.nan, 0.0
-                continue
-            values[place], slopes[place] = self._state["values"][0], self._state["slopes"][0]
+                values[place], slopes[place] = self._state["values"][0], self._state["slopes"][0]
 
     def evaluator(self) -> Callable[[Vector], tuple[float, Vector]]:
         """See `CompiledGradients.evaluator`."""
@@ -216,10 +216,9 @@ def _trial_points(gradients: Gradients, count: int) -> torch.Tensor:
     for _ in range(_PROVED_AROUND):
         for apart in _CLOSE_BY:
             points = centre + apart * waves
-            with contextlib.suppress(RuntimeError, ValueError):  # a matrix without a factor, say
-                values, slopes = gradients.value_and_grad(points)
-                if bool(values.isfinite().all() & slopes.isfinite().all()):
-                    return points
+            values, slopes = gradients.value_and_grad(points)
+            if bool(values.isfinite().all() & slopes.isfinite().all()):
+                return points
         drawn = torch.rand(dim, generator=generator, dtype=torch.float64)
         centre = _WIDTH * (2.0 * drawn - 1.0)
     raise NativeUnavailable("the density is not finite where its compiled code was to be tried")

@@ -16,7 +16,7 @@ from torch.distributions import biject_to
 
 from autoguide_core.engine.isolation import python_generators
 from autoguide_core.engine.joint import joint_trace, marginalised_sites, plate_depth
-from autoguide_core.engine.kept import kept_values, what_changed
+from autoguide_core.engine.kept import Buffers, kept_values, what_changed
 from autoguide_core.engine.precision import double_precision, to_double
 from autoguide_core.engine.refusals import REFUSALS, is_refusal
 from autoguide_core.engine.structure import Model, is_latent
@@ -167,7 +167,8 @@ class LogDensity:
     def unrepeatable(self) -> str | None:
         """Why another evaluation at a point may give another density; None if nothing shows it."""
         roots = self._model, self._args, self._kwargs
-        kept, drawn = kept_values(*roots), (torch.get_rng_state(), python_generators())
+        buffers, kept = Buffers(*roots), kept_values(*roots)
+        drawn = torch.get_rng_state(), python_generators()
         point = torch.zeros(self.dim, dtype=torch.float64)
         values: list[torch.Tensor] = []
         with contextlib.suppress(Exception):  # what is wrong there is another matter
@@ -176,7 +177,7 @@ class LogDensity:
             return "the model draws random numbers that are none of its sites"
         if values and not torch.equal(*values) and not all(value.isnan() for value in values):
             return "the model's density changes from call to call"
-        return what_changed(kept, kept_values(*roots))
+        return buffers.what_changed() or what_changed(kept, kept_values(*roots))
 
     def unpack(self, point: torch.Tensor) -> dict[str, torch.Tensor]:
         """Split a flat vector into the sites' unconstrained values."""

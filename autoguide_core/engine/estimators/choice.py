@@ -21,6 +21,7 @@ from autoguide_core.engine.estimators.particles import Pair, Particles
 from autoguide_core.engine.estimators.pathwise import Pathwise
 from autoguide_core.engine.estimators.score import ScoreFunction
 from autoguide_core.engine.estimators.vectorised import vectorises
+from autoguide_core.engine.refusals import at_a_good_draw
 from autoguide_core.engine.structure import Model, Structure, is_enumerated, reason_of
 from autoguide_core.validation import Validation
 
@@ -59,7 +60,8 @@ def make_estimator(
         FitError: If the sites that are marked for enumeration cannot be enumerated.
     """
     draws = Particles(model, guide, args, kwargs, structure.max_plate_nesting)
-    make, notes = _kind(draws, structure, analytic_kl=analytic_kl)
+    with _quiet():
+        make, notes = at_a_good_draw(lambda: _kind(draws, structure, analytic_kl=analytic_kl))
     draws = replace(draws, count=particles, enumerated=bool(structure.enumerated))
     if particles > 1:
         together = replace(draws, together=True)
@@ -72,7 +74,7 @@ def make_estimator(
             pass
         notes.append("the model does not broadcast over particles: they are drawn one by one")
     try:
-        return _tried(make(draws)), notes
+        return at_a_good_draw(lambda: _tried(make(draws))), notes
     except (ValueError, NotImplementedError) as error:
         raise FitError(f"the ELBO of this pair cannot be estimated: {reason_of(error)}") from error
 

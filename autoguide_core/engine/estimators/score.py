@@ -67,7 +67,10 @@ class ScoreFunction:
     @cached_property
     def _first_costs(self) -> Carry:
         draws = self._draws(list(self._particles.pairs()))
-        return {n: d.cost.mean(0) for n, d in draws if d.baseline.beta is not None}
+        costs = {n: d.cost.mean(0) for n, d in draws if d.baseline.beta is not None}
+        if not all(bool(cost.isfinite().all()) for cost in costs.values()):
+            raise ArithmeticError("a draw has no finite cost")  # which no average recovers from
+        return costs
 
     def __call__(self, carry: Mapping[str, Tensor]) -> Estimate:
         """Estimate the bound; see `Estimator`."""

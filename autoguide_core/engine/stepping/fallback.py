@@ -11,6 +11,7 @@ from torch import Tensor
 
 from autoguide_core.engine.estimators import Estimate
 from autoguide_core.engine.structure import Model, Structure, parameters
+from autoguide_core.engine.validity import Validity
 
 
 class PyroEstimator:
@@ -37,6 +38,7 @@ class PyroEstimator:
         *,
         particles: int,
     ) -> None:
+        model, guide = Validity()(model), Validity()(guide)
         kind = TraceEnum_ELBO if structure.enumerated else TraceGraph_ELBO
         self._elbo = kind(num_particles=particles, max_plate_nesting=structure.max_plate_nesting)
         self._run: Callable[[], float] = lambda: self._elbo.loss_and_grads(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -21,10 +22,12 @@ from autoguide_core.engine.interrupts import Interrupts
 from autoguide_core.engine.kept import kept_values, what_changed
 from autoguide_core.engine.optimisers import AVERAGE, Averaged, make_optimiser
 from autoguide_core.engine.progress import Reporter
+from autoguide_core.engine.refusals import at_a_good_draw
 from autoguide_core.engine.result import Run
 from autoguide_core.engine.settings import FitSettings
 from autoguide_core.engine.stepping.checkpoint import Checkpoint
 from autoguide_core.engine.stepping.choice import Choice
+from autoguide_core.engine.stepping.draws import Draw
 from autoguide_core.engine.stepping.eager import put_values
 from autoguide_core.engine.stepping.fallback import PyroEstimator
 from autoguide_core.engine.stepping.fingerprint import fingerprint
@@ -52,6 +55,7 @@ def run_stepping(
     settings: FitSettings,
     report: Reporter,
     checkpoint: Checkpoint | None = None,
+    when_prepared: Callable[[], None] = lambda: None,
 ) -> Run:
     """Climb the ELBO with a first-order optimizer, in the present parameter store.
 
@@ -64,6 +68,7 @@ def run_stepping(
         settings: The settings of the fit.
         report: Where progress goes.
         checkpoint: The file that the run is kept in, and goes on from if it is there.
+        when_prepared: Called before the first step.
 
     Returns:
         The run; the parameters in the store are the fitted ones.
@@ -86,7 +91,7 @@ def run_stepping(
     with Validation(False), _vector(leaves, scattered) as theta:
         step = Step(estimator, rule, leaves)
         kept = kept_values(model, guide, args, kwargs)
-        step = Step(estimator, rule, leaves, discover(lambda: step.gradient(estimator.start())))
+        step = Step(estimator, rule, leaves, _discovered(step))
         opaque = opaque or what_changed(kept, kept_values(model, guide, args, kwargs))
         state = step.start(theta)
         row = plan.rows(0, 1)[0].to(theta)
@@ -111,6 +116,8 @@ def run_stepping(
                 may_change=settings.engine == "auto" and keeper is None,
             )
             with contextlib.closing(stepper), Interrupts() as interrupts:
+                stepper.look_round()  # to compile a step is to run it
+                when_prepared()
                 writes = workers is None or workers.leads
                 after_block = _after_block(report, keeper if writes else None, interrupts)
                 run_steps(plan, stepper, progressed, after_block)
@@ -183,6 +190,14 @@ def _estimator(
     except Untraceable as error:
         notes = ["analytic_kl has no effect: Pyro estimates the ELBO"] * settings.analytic_kl
         return PyroEstimator(*pair, particles=particles), notes, str(error)
+
+
+def _discovered(step: Step) -> tuple[Draw, ...]:
+    """What a step draws."""
+    seeds = itertools.count()
+    return at_a_good_draw(
+        lambda: discover(lambda: step.gradient(step.estimator.start()), next(seeds))
+    )
 
 
 def _ways_to_blame(

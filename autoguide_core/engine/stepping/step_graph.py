@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
 from autoguide_core.engine.estimators import Untraceable
+from autoguide_core.engine.refusals import is_refusal
 from autoguide_core.engine.stepping.capture import CHANGES, pure_graph, record_function
 from autoguide_core.engine.stepping.draws import Draw
 from autoguide_core.engine.stepping.noise import NoiseSource
@@ -20,6 +22,9 @@ _AGREEMENT = {torch.float64: 1e-7, torch.float32: 2e-3}
 """How near a graph comes to its Python, relative to the greatest entry of a tensor."""
 
 _SHIFT = 0.03
+
+_SEEDS = range(-1, -11, -1)
+"""Of the noise that steps are recorded with: of no fit's stream."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +94,27 @@ def _traced(
     function: Callable[..., tuple[Tensor, ...]],
     further: Mapping[str, Tensor],
 ) -> StepGraph:
+    """Record a function of state and noise; with other noise where the model has no density."""
+    traced = partial(_traced_with, step, state, names, function, further)
+    for seed in _SEEDS[:-1]:
+        try:
+            return traced(seed)
+        except Untraceable as error:
+            if not isinstance(error.__cause__, Exception) or not is_refusal(error.__cause__):
+                raise
+    return traced(_SEEDS[-1])
+
+
+def _traced_with(
+    step: Step,
+    state: State,
+    names: tuple[str, ...],
+    function: Callable[..., tuple[Tensor, ...]],
+    further: Mapping[str, Tensor],
+    seed: int,
+) -> StepGraph:
     """Record a function of state and noise with one step's noise, and check it with another's."""
-    first, second = _two_steps(step.draws, state["theta"].device)
+    first, second = _two_steps(step.draws, state["theta"].device, seed)
     inputs = {
         **{name.replace(".", "_"): state[name] for name in names},
         **{f"noise_{place}": drawn for place, drawn in enumerate(first)},
@@ -119,9 +143,11 @@ def _traced(
     return StepGraph(graph, names, step.draws)
 
 
-def _two_steps(draws: Sequence[Draw], device: torch.device) -> tuple[list[Tensor], list[Tensor]]:
-    """The noise of two steps, from no fit's stream."""
-    blocks = NoiseSource(draws, seed=-1, device=device).block(0, 2)
+def _two_steps(
+    draws: Sequence[Draw], device: torch.device, seed: int
+) -> tuple[list[Tensor], list[Tensor]]:
+    """The noise of two steps."""
+    blocks = NoiseSource(draws, seed, device).block(0, 2)
     return [drawn[0] for drawn in blocks], [drawn[1] for drawn in blocks]
 
 

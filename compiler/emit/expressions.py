@@ -46,9 +46,8 @@ def emit(expr: Expression, place: Place) -> str:
             return emit_index(expr, place, emit)
         case Invoke(function=name, arguments=arguments):
             place.needs.names.add(name)
-            dims = place.function_dims[name]
-            place.needs.names.update(dims)
-            codes = [*(tensor(a, place) for a in arguments), *map(python_name, dims)]
+            sizes = (size for _, size in place.sizes_for(name))
+            codes = [*(tensor(a, place) for a in arguments), *sizes]
             return f"{python_name(name)}({', '.join(codes)})"
         case Filled():
             return _filled_gaps(expr, place)
@@ -122,14 +121,14 @@ def aligned(expr: Expression, result: tuple[Axis, ...], place: Place) -> str:
 
 
 def _reference(expr: Reference, place: Place) -> str:
+    if expr.kind == "size":
+        return place.size(expr.name)
     place.needs.names.add(expr.name)
     if expr.kind in ("data", "derived"):
         return view_data(expr.name, (*expr.plates, *expr.event), place)
     if expr.kind == "states":
         place.needs.names.discard(expr.name)
         return f"torch.arange({size_code(expr.type.index_of, place)})"
-    if expr.kind == "size":
-        return python_name(expr.name)
     return view_stored(python_name(expr.name), expr.plates, expr.event, expr.type.random, place)
 
 

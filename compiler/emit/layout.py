@@ -14,6 +14,7 @@ from functools import reduce
 
 from compiler.emit.place import Place
 from compiler.emit.python import atom, method
+from compiler.ir.axes import parts_of
 from compiler.ir.types import Axis, ValueType
 from compiler.tables.reserved import python_name
 
@@ -95,12 +96,9 @@ def to_plate(code: str, number: int, event_rank: int) -> str:
 def size_code(axis: Axis | None, place: Place) -> str:
     """Return the code of the size of an axis, that of a range or of vectors joined included."""
     sizes: list[str] = []
-    for part in str(axis).split("+"):
-        dim, cut, rest = part.partition("[")
-        if not dim.isdecimal():
-            place.needs.names.add(dim)
-        size = python_name(dim)
-        sizes.append(f"len(range({size}){cut}{rest})" if cut else size)
+    for dim, cut in parts_of(axis):
+        size = dim if dim.isdecimal() else place.size(dim)
+        sizes.append(f"len(range({size}){cut})" if cut else size)
     return " + ".join(sizes)
 
 

@@ -81,10 +81,8 @@ def emit_basis(row: FunctionRow, expr: Apply, place: Place, emit: Emit) -> str:
 
 def _derivative(name: str, place: Place) -> str:
     place.needs.names.add(name)
-    dims = place.function_dims[name]
-    if not dims:
+    sizes = [f"{parameter}={size}" for parameter, size in place.sizes_for(name)]
+    if not sizes:
         return python_name(name)
-    place.needs.names.update(dims)
     place.needs.imports.add(Import("functools", "partial"))
-    sizes = ", ".join(f"{python_name(dim)}={python_name(dim)}" for dim in dims)
-    return f"partial({python_name(name)}, {sizes})"
+    return f"partial({python_name(name)}, {', '.join(sizes)})"

@@ -23,7 +23,7 @@ from compiler.emit.names import (
     read_names,
     without_unread,
 )
-from compiler.emit.place import Needs, Place, dims_of
+from compiler.emit.place import Needs, Place
 from compiler.emit.python import dict_of, names_used
 from compiler.emit.statements import INDENT, body_lines, where
 from compiler.emit.unread import without_unread_names
@@ -112,11 +112,9 @@ def _functions(program: Program, needs: Needs) -> list[str]:
 
 
 def _function(function: Function, program: Program, needs: Needs) -> list[str]:
-    plates = {plate for t in function.types for plate in t.batch}
     uneven = function.name in called_in_steps(program)
-    place = replace(Place.outside(program, needs).among(tuple(sorted(plates))), uneven=uneven)
-    dims = dims_of(function, program)
-    parameters = map(python_name, (*function.parameters, *dims))
+    place = replace(Place.outside(program, needs).in_function(function), uneven=uneven)
+    parameters = [*map(python_name, function.parameters), *place.size_names.values()]
     lines = [
         f"def {python_name(function.name)}({', '.join(parameters)}):",
         INDENT + where(program, function.location),

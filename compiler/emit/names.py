@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from compiler.ir import (
+    Apply,
     Assignment,
     Block,
+    Constant,
     Expression,
     Function,
     Invoke,
     PlateBlock,
     Program,
+    Reference,
     Site,
     Statement,
 )
+from compiler.ir.axes import parts_of
 from compiler.ir.program import statements
 from compiler.ir.queries import references, subexpressions, values_of
+from compiler.tables.reserved import python_name
 
 
 def read_names(exprs: Iterable[Expression]) -> set[str]:
@@ -57,7 +62,14 @@ def without_unread(block: Block, read: set[str] | None = None) -> Block:
 
 def read_by(function: Function) -> set[str]:
     """Return all names that a function of the spec reads."""
-    return read_names([function.result, *(statement.value for statement in function.body)])
+    return {part.name for part in _parts(function) if isinstance(part, Reference)}
+
+
+def _parts(function: Function) -> Iterator[Expression]:
+    """Yield every expression in a function of the spec."""
+    for statement in function.body:
+        yield from subexpressions(statement.value)
+    yield from subexpressions(function.result)
 
 
 def called_in_steps(program: Program) -> set[str]:
@@ -75,9 +87,73 @@ def called_in_steps(program: Program) -> set[str]:
         for part in subexpressions(pending.pop()):
             if isinstance(part, Invoke) and part.function not in found:
                 found.add(part.function)
-                function = functions[part.function]
-                pending += [function.result, *(s.value for s in function.body)]
+                pending += _parts(functions[part.function])
     return found
+
+
+def sizes_taken(program: Program) -> dict[str, dict[str, str]]:
+    """Return the sizes that each function of the spec takes behind its own parameters.
+
+    It takes what it reads, and what the functions that it calls take.
+
+    Returns:
+        By function, the name of the parameter for each dim: the dim's own, or another one where
+        the function has that for something else.
+    """
+    functions = {function.name: function for function in program.functions}
+    read: dict[str, set[str]] = {}
+    for function in program.functions:
+        pending, found, seen = [function], set[str](), set[str]()
+        while pending:
+            one = pending.pop()
+            if one.name in seen:
+                continue
+            seen.add(one.name)
+            for part in _parts(one):
+                found |= _sizes_read(part)
+                pending += [functions[called] for called in _called(part)]
+        read[function.name] = found
+    return {
+        name: _parameters_for(functions[name], [d.name for d in program.dims if d.name in found])
+        for name, found in read.items()
+    }
+
+
+def _sizes_read(part: Expression) -> set[str]:
+    """The dims whose sizes the code of an expression itself has, without what is within it."""
+    match part:
+        case Reference(kind="size", name=name):
+            return {name}
+        case Apply(function="add_diagonal", arguments=(matrix, diagonal)):
+            axes = () if diagonal.type.event else matrix.type.event[-1:]
+            return {dim for axis in axes for dim, _ in parts_of(axis)}
+        case _:
+            return set()
+
+
+def _called(part: Expression) -> tuple[str, ...]:
+    match part:
+        case Invoke(function=name):
+            return (name,)
+        case Apply(function="ode", arguments=(Constant(value=str(name)), *_)):
+            return (name,)
+        case _:
+            return ()
+
+
+def _parameters_for(function: Function, dims: list[str]) -> dict[str, str]:
+    own = {*function.parameters, *(statement.name for statement in function.body)}
+    taken = own | set(dims)
+    names: dict[str, str] = {}
+    for dim in dims:
+        name = dim
+        if dim in own:
+            name = f"{dim}_size"
+            while name in taken:
+                name += "_"
+            taken.add(name)
+        names[dim] = python_name(name)
+    return names
 
 
 def inputs(program: Program, names: set[str]) -> list[str]:

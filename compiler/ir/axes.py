@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from compiler.ir.types import Axis
@@ -22,6 +22,13 @@ class ShapeProblem(Exception):  # noqa: N818 - becomes a diagnostic, never reach
 def is_computed(axis: Axis) -> bool:
     """Tell whether an axis is that of a range, `item[1:]`, or of vectors joined, `1+item`."""
     return isinstance(axis, str) and not axis.isidentifier()
+
+
+def parts_of(axis: Axis | None) -> Iterator[tuple[str, str]]:
+    """Yield each dim or number that an axis is joined from, and its range, `[1:]` or nothing."""
+    for part in str(axis).split("+"):
+        dim, cut, rest = part.partition("[")
+        yield dim, cut + rest
 
 
 def shown(axes: Sequence[Axis]) -> str:

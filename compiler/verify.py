@@ -14,6 +14,7 @@ from compiler.ir import (
     Apply,
     Assignment,
     CallablePart,
+    Constant,
     Expression,
     FactorTerm,
     Filled,
@@ -210,6 +211,8 @@ def _expression(expr: Expression, known: set[str], functions: set[str]) -> Itera
             yield from _expression(data, known, functions)
             yield from _expression(values, known, functions)
         case IndexAt(base=base, indices=indices):
+            if isinstance(base, Constant):
+                yield "a number is indexed"
             yield from _expression(base, known, functions)
             for index in indices:
                 if not isinstance(index, Range):

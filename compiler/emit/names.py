@@ -113,8 +113,11 @@ def sizes_taken(program: Program) -> dict[str, dict[str, str]]:
                 found |= _sizes_read(part)
                 pending += [functions[called] for called in _called(part)]
         read[function.name] = found
+    taken = {*functions, *(extern.name for extern in program.externs)}
     return {
-        name: _parameters_for(functions[name], [d.name for d in program.dims if d.name in found])
+        name: _parameters_for(
+            functions[name], [dim.name for dim in program.dims if dim.name in found], taken
+        )
         for name, found in read.items()
     }
 
@@ -141,9 +144,9 @@ def _called(part: Expression) -> tuple[str, ...]:
             return ()
 
 
-def _parameters_for(function: Function, dims: list[str]) -> dict[str, str]:
+def _parameters_for(function: Function, dims: list[str], taken: set[str]) -> dict[str, str]:
     own = {*function.parameters, *(statement.name for statement in function.body)}
-    taken = own | set(dims)
+    taken = taken | own | set(dims)
     names: dict[str, str] = {}
     for dim in dims:
         name = dim

@@ -20,8 +20,8 @@ from compiler.ir import (
 from compiler.ir.queries import subexpressions, values_of
 from compiler.resolve.scope import Scope
 
-_ENDLESS = 10_000
-"""More steps than any lag: a value that begins after so many never does."""
+_ENDLESS = 2**62
+"""More steps than all lags together: a value that begins after so many never does."""
 
 
 def with_beginnings(block: Sequence[Statement], scope: Scope) -> list[Statement]:

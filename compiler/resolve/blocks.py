@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from compiler.diagnostics import Diagnostics
@@ -28,6 +29,17 @@ class Blocks:
     functions: list[nodes.FunctionDef] = field(default_factory=list)
     externs: list[nodes.ExternDef] = field(default_factory=list)
     guides: list[nodes.GuideBlock] = field(default_factory=list)
+
+    def own_names(self) -> Iterator[nodes.Name]:
+        """Yield the names of the model, of the guides and of their parts."""
+        named: list[nodes.ModelBlock | nodes.GuideBlock] = [*self.guides]
+        if self.model is not None:
+            named.append(self.model)
+        yield from (block.name for block in named if block.name is not None)
+        for guide in self.guides:
+            for part in guide.statements:
+                if not isinstance(part, nodes.DefaultInit):
+                    yield part.name
 
 
 def sort_blocks(spec: nodes.Spec, diagnostics: Diagnostics) -> Blocks:

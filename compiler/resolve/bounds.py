@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from compiler.ir import Constant, Expression
+from compiler.ir.axes import Sizes, shown
+from compiler.ir.types import Axis
 from compiler.resolve.distributions import ResolvedDistribution
 from compiler.resolve.expressions import Expressions
 from compiler.resolve.how_drawn import Modifiers
@@ -46,6 +48,37 @@ def truncate(
             found.upper = bound
     found.truncated = True
     return bounds_in_order(modifier.span, found, scope) and _narrow(found)
+
+
+def bounds_fit(
+    statement: nodes.Sample, found: Modifiers, left: tuple[Axis, ...], sizes: Sizes, scope: Scope
+) -> bool:
+    """Tell whether the limits of a site have no dims but its own, and report one that has.
+
+    Args:
+        statement: The site's statement.
+        found: Its modifiers.
+        left: The dims over which its draws are independent.
+        sizes: What is known of dims' sizes.
+        scope: Where to report.
+    """
+    limits = {"lower": found.lower, "upper": found.upper, **found.censoring}
+    for modifier in statement.modifiers:
+        for keyword in modifier.keywords:
+            limit = limits.get(keyword.name.text)
+            if limit is None or sizes.align(limit.type.event, left) is not None:
+                continue
+            own = f"has {shown(left)}" if left else "is a single number"
+            scope.diagnostics.report(
+                "PPL036",
+                keyword.value.span,
+                f"`{keyword.name.text}` of `{modifier.kind}` has {shown(limit.type.event)}, but "
+                f"`{statement.name.text}` {own} here",
+                "dims are matched by name; an index such as `x[g]` takes values from one dim to "
+                "another",
+            )
+            return False
+    return True
 
 
 def bounds_in_order(span: Span, found: Modifiers, scope: Scope) -> bool:

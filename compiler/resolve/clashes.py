@@ -1,13 +1,15 @@
-"""Refuses names that the emitted code gives to a plate's own variables, or to a guide."""
+"""Refuses names that Pyro keeps, or that emission gives to a plate's variables or to a guide."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from compiler.diagnostics import Diagnostics
 from compiler.ir import PlateBlock, Program
 from compiler.ir.program import statements
 from compiler.resolve.scope import Scope
-from compiler.tables.reserved import python_name
+from compiler.tables.reserved import python_name, why_reserved
+from grammar import nodes
 
 
 def tell_clashes(program: Program, scope: Scope) -> None:
@@ -21,6 +23,18 @@ def tell_clashes(program: Program, scope: Scope) -> None:
                 symbol.span,
                 f"`{symbol.name}` is what the emitted module calls {meaning}",
                 "choose another name",
+            )
+
+
+def tell_underscores(names: Iterable[nodes.Name], diagnostics: Diagnostics) -> None:
+    """Report names of models, guides and parts with an underscore in front, as PPL012."""
+    for name in names:
+        if name.text.startswith("_"):
+            diagnostics.report(
+                "PPL012",
+                name.span,
+                f"`{name.text}` is {why_reserved(name.text)}",
+                f"write `{name.text.strip('_') or 'x'}`",
             )
 
 

@@ -98,3 +98,16 @@ def number(value: int | float) -> Constant:
             support=Support(lower=float(value), upper=float(value)),
         ),
     )
+
+
+MOST = 2**31 - 1
+"""No size or count is greater: no machine holds as much, and loops over it would not end."""
+
+A_COUNT = f"a whole number from 1 to {MOST}"
+"""What `count` takes, in words."""
+
+
+def count(expr: nodes.Expr) -> int | None:
+    """Return the size or count that an expression of literals stands for, or None."""
+    value = whole_number(expr)
+    return value if value is not None and 1 <= value <= MOST else None

@@ -8,7 +8,7 @@ from typing import Literal
 from compiler.diagnostics import did_you_mean
 from compiler.ir import DataVariable, Dimension, Location, Support, ValueType
 from compiler.ir.types import Axis
-from compiler.resolve.constants import constant, whole_number
+from compiler.resolve.constants import A_COUNT, constant, count, whole_number
 from compiler.resolve.scope import Scope
 from grammar import nodes
 
@@ -66,15 +66,14 @@ def resolve_data(block: nodes.DataBlock | None, scope: Scope) -> Declarations:
 def _resolve_dim(declaration: nodes.DimDecl, scope: Scope, found: Declarations) -> None:
     size: int | None = None
     if declaration.size is not None:
-        size = whole_number(declaration.size)
-        if size is None or size < 1:
+        size = count(declaration.size)
+        if size is None:
             scope.diagnostics.report(
                 "PPL029",
                 declaration.size.span,
-                "a dim's size must be a whole number of at least 1",
+                f"a dim's size must be {A_COUNT}",
                 "write `dim k = 3`, or leave the size away to take it from the data",
             )
-            size = None
     for name in declaration.names:
         scope.define(name, "dim")
         found.dims.append(Dimension(name=name.text, size=size, location=Location.of(name.span)))
@@ -177,12 +176,12 @@ def resolve_dims(exprs: tuple[nodes.Expr, ...], scope: Scope) -> tuple[Axis, ...
                 )
             axes.append(expr.name.text)
         else:
-            size = whole_number(expr)
-            if size is None or size < 1:
+            size = count(expr)
+            if size is None:
                 scope.diagnostics.report(
                     "PPL029",
                     expr.span,
-                    "a dim is a declared name or a whole number of at least 1",
+                    f"a dim is a declared name or {A_COUNT}",
                     "declare `dim name` in the data block and write the name here",
                 )
                 size = 1

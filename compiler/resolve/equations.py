@@ -9,7 +9,7 @@ from compiler.diagnostics import did_you_mean
 from compiler.ir import Apply, Constant, Expression, Reference, ValueType
 from compiler.ir.axes import shown
 from compiler.ir.types import Axis
-from compiler.resolve.constants import constant, number
+from compiler.resolve.constants import A_COUNT, constant, count, number
 from compiler.resolve.scope import Scope
 from compiler.tables.function_row import FunctionRow
 from compiler.tables.ode_methods import METHODS, STEPS
@@ -162,9 +162,9 @@ def _options(call: nodes.Call, scope: Scope) -> dict[str, Expression] | None:
                 method = keyword.value.value
                 found[name] = _text(method)
         elif name in ("steps", "rtol", "atol"):
-            value = constant(keyword.value)
-            if value is None or value <= 0 or (name == "steps" and not isinstance(value, int)):
-                kind = "a whole number of at least 1" if name == "steps" else "a positive number"
+            value = count(keyword.value) if name == "steps" else constant(keyword.value)
+            if value is None or value <= 0:
+                kind = A_COUNT if name == "steps" else "a positive number"
                 problem = (f"`{name}` of `ode` is {kind}", f"write `{name} = {_EXAMPLES[name]}`")
             else:
                 found[name] = number(value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from compiler.ir import Expression, Items, Lag, Reference
 from compiler.ir.queries import references, subexpressions
-from compiler.resolve.constants import whole_number
+from compiler.resolve.constants import A_COUNT, count
 from compiler.resolve.scope import Scope, Symbol
 from grammar import nodes
 from grammar.span import Span
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from compiler.resolve.expressions import Expressions
 
 _CALLED = "write `prev(x)`, `prev(x, 2)` for two steps before, or `prev(x, 1, 0)` with a default"
+
+_MOST_LAGS = 1_000
+"""The emitted code has a line for each."""
 
 
 def resolve_lags(expressions: Expressions, call: nodes.Call, scope: Scope) -> Expression | None:
@@ -46,9 +49,9 @@ def _prev(expressions: Expressions, call: nodes.Call, scope: Scope) -> Expressio
         message = "`prev` takes a value, how many steps before, and what stands before the first"
         scope.diagnostics.report("PPL048", call.span, message, _CALLED)
         return None
-    steps = whole_number(given["steps"]) if "steps" in given else 1
-    if steps is None or steps < 1:
-        message = "how many steps before must be a whole number of at least 1"
+    steps = count(given["steps"]) if "steps" in given else 1
+    if steps is None:
+        message = f"how many steps before must be {A_COUNT}"
         scope.diagnostics.report("PPL048", given["steps"].span, message, _CALLED)
         return None
     value = _earlier(expressions, given["x"], steps, scope)
@@ -66,21 +69,26 @@ def _lags(expressions: Expressions, call: nodes.Call, scope: Scope) -> Expressio
         scope.diagnostics.report("PPL048", call.span, message, remedy)
         return None
     x, dim = call.arguments
-    count = whole_number(dim)
-    axis: str | int | None = count
+    number = count(dim)
+    axis: str | int | None = number
     if isinstance(dim, nodes.Variable):
         symbol = scope.look_up(dim.name, ("dim",))
         if symbol is None:
             return None
         axis = dim.name.text if symbol.kind == "dim" else None
-        count = expressions.sizes.literal.get(dim.name.text)
-    if axis is None or count is None or count < 1:
+        number = expressions.sizes.literal.get(dim.name.text)
+    if axis is None or number is None:
         message = "how many steps `lags` goes back has to be known before there is data"
         scope.diagnostics.report("PPL048", dim.span, message, remedy)
         return None
-    found = [_earlier(expressions, x, steps, scope) for steps in range(1, count + 1)]
+    if number > _MOST_LAGS:
+        message = f"`lags` goes back {number} steps, and at most {_MOST_LAGS} are compiled"
+        remedy = "write the steps that matter, each as `prev(x, steps)`"
+        scope.diagnostics.report("PPL048", dim.span, message, remedy)
+        return None
+    found = [_earlier(expressions, x, steps, scope) for steps in range(1, number + 1)]
     items = tuple(item for item in found if item is not None)
-    if len(items) < count:
+    if len(items) < number:
         return None
     kind = items[0].type
     return Items(items=items, type=kind.model_copy(update={"event": (axis, *kind.event)}))

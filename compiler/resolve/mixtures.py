@@ -131,7 +131,10 @@ def _mixed(
             message = f"the weights have {shown((own,))}, but no argument of the component has"
             scope.diagnostics.report("PPL036", given["components"].span, message, _CALLED)
             return None
-        if not _ordered(components, along, given["components"].span, sizes, scope):
+        spans = (given["weights"].span, given["components"].span)
+        if not _weighted_once(weights, along, spans[0], scope) or not _ordered(
+            components, along, spans[1], sizes, scope
+        ):
             return None
     else:
         parts = components
@@ -175,6 +178,25 @@ def _mixed(
     )
 
 
+_LAST_AND_ONCE = (
+    "take one component's row or column with an index, or swap a matrix's dims with `transpose(x)`"
+)
+
+
+def _weighted_once(weights: Expression, along: Axis, span: Span, scope: Scope) -> bool:
+    """Tell whether the dim of the weights is not among those in front of it."""
+    if along not in weights.type.event[:-1]:
+        return True
+    scope.diagnostics.report(
+        "PPL036",
+        span,
+        f"the weights have {shown(weights.type.event)}, but `{along}`, the dim of the components, "
+        "has to stand last, and once",
+        _LAST_AND_ONCE,
+    )
+    return False
+
+
 def _ordered(
     component: ResolvedDistribution, along: Axis, span: Span, sizes: Sizes, scope: Scope
 ) -> bool:
@@ -189,8 +211,7 @@ def _ordered(
                 span,
                 f"`{name}` of {component.row.name} has {shown(axes)}, but `{along}`, the dim of "
                 "the weights, has to stand last, and once",
-                "take one component's row or column with an index, or swap a matrix's dims with "
-                "`transpose(x)`",
+                _LAST_AND_ONCE,
             )
             return False
     return True

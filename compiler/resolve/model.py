@@ -16,7 +16,7 @@ from compiler.ir import (
     ValueType,
 )
 from compiler.ir.axes import shown
-from compiler.resolve.constants import whole_number
+from compiler.resolve.constants import A_COUNT, count
 from compiler.resolve.declarations import resolve_dims
 from compiler.resolve.expressions import Expressions, with_axes
 from compiler.resolve.gaps import summed
@@ -186,12 +186,12 @@ class Body:
     def _minibatch(self, statement: nodes.Plate, scope: Scope) -> int | None:
         if statement.minibatch is None:
             return None
-        size = whole_number(statement.minibatch)
-        if size is None or size < 1:
+        size = count(statement.minibatch)
+        if size is None:
             scope.diagnostics.report(
                 "PPL029",
                 statement.minibatch.span,
-                "a minibatch must be a whole number of at least 1",
+                f"a minibatch must be {A_COUNT}",
                 "write `minibatch 256`",
             )
             return None

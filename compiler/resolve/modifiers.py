@@ -5,7 +5,7 @@ from __future__ import annotations
 from compiler.ir import Constant, Support
 from compiler.resolve.bounds import bounds_in_order, truncate
 from compiler.resolve.censoring import censor
-from compiler.resolve.constants import constant, whole_number
+from compiler.resolve.constants import A_COUNT, constant, count
 from compiler.resolve.distributions import ResolvedDistribution
 from compiler.resolve.expressions import Expressions
 from compiler.resolve.how_drawn import Modifiers
@@ -204,12 +204,12 @@ def _marginalize(
         )
         return False
     for keyword in modifier.keywords:
-        found.listed_up_to = whole_number(keyword.value)
-        if keyword.name.text != "max" or found.listed_up_to is None or found.listed_up_to < 1:
+        found.listed_up_to = count(keyword.value)
+        if keyword.name.text != "max" or found.listed_up_to is None:
             scope.diagnostics.report(
                 "PPL035",
                 keyword.span,
-                "`marginalize` takes only `max`, a whole number of at least 1",
+                f"`marginalize` takes only `max`, {A_COUNT}",
                 "write `marginalize(max = 100)`: the greatest count that is summed over",
             )
             return False

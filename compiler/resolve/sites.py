@@ -7,6 +7,7 @@ from dataclasses import replace
 from compiler.ir import Expression, Location, Site, Support, ValueType
 from compiler.ir.axes import Sizes, is_computed, shown
 from compiler.ir.types import Axis
+from compiler.resolve.bounds import bounds_fit
 from compiler.resolve.chains import chains_read, misplaced, resolve_chain
 from compiler.resolve.declarations import resolve_dims
 from compiler.resolve.distributions import ResolvedDistribution
@@ -69,7 +70,14 @@ def resolve_site(
     modifiers = resolve_modifiers(statement, resolved, expressions, scope, observed, predicting)
     if modifiers is not None and modifiers.noncentered:
         resolved = decentred(resolved)
-    if event is None or modifiers is None:
+    rank = len(resolved.own)
+    if (
+        event is None
+        or modifiers is None
+        or not bounds_fit(
+            statement, modifiers, event[: len(event) - rank], expressions.sizes, scope
+        )
+    ):
         if not observed:
             _define_failed(statement.name, scope)
         return None
@@ -126,12 +134,10 @@ def _completed(
 
 
 def _base_name(name: str, modifiers: Modifiers, scope: Scope) -> str | None:
-    if modifiers.noncentered:
-        base = f"{name}_base"
-    elif modifiers.lowered:
-        base = f"{name}_unit"
-    else:
+    if not modifiers.noncentered and not modifiers.lowered:
         return None
+    stem = name.rstrip("_")  # Pyro keeps two underscores in a row for itself
+    base = f"{stem}_{'base' if modifiers.noncentered else 'unit'}{name[len(stem) :]}"
     while base in scope.symbols or base in scope.bound_later:
         base += "_"
     return base

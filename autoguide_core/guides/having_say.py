@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import torch
 from pyro import poutine
+from pyro.poutine import Trace
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import site_is_subsample
 from pyro.util import get_rng_state, set_rng_state
@@ -60,11 +61,11 @@ def find_say(
     rng_state = get_rng_state()
     try:
         for _ in range(_POINTS):  # each may have a minibatch of its own
-            for name, (site, slope) in _slopes(model, wanted, args, kwargs).items():
-                one_out, one_moved = _masked_out(site, site_mask(site)), _moved(site, slope)
+            for name, (site, one_moved) in _moving(model, wanted, args, kwargs).items():
+                one_out = _masked_out(site, site_mask(site))
                 out[name] = _either(out.get(name), one_out)
                 moved[name] = _either(moved.get(name), one_moved & one_out)
-    except Exception:  # the model ran before: it has no slopes, at a random point at least
+    except Exception:  # the model ran before: it cannot be moved, at a random point at least
         return {}
     finally:
         set_rng_state(rng_state)
@@ -119,24 +120,78 @@ def _either(left: Tensor | None, right: Tensor) -> Tensor:
     return right if left is None else left | right
 
 
-def _slopes(
+def _moving(
     model: Any, wanted: Collection[str], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> dict[str, tuple[Site, Tensor]]:
-    """Each wanted site in a run at a random point, and the gradient of the log density there."""
+    """Each wanted site in a run at a random point, and which entries move the log density there.
+
+    By its gradient; or, for a discrete site, by another value of all entries.
+    """
     point = _Point(wanted)
     with torch.enable_grad(), poutine.block(), poutine.trace() as tracer, point:
         model(*args, **kwargs)
-    total = torch.as_tensor(tracer.trace.log_prob_sum())
-    leaves = list(point.leaves.values())
+    trace, leaves = tracer.trace, list(point.leaves.values())
+    total = torch.as_tensor(trace.log_prob_sum())
     slopes = (
         torch.autograd.grad(total, leaves, allow_unused=True)
         if total.requires_grad
         else [None for _ in leaves]
     )
-    return {
-        name: (tracer.trace.nodes[name], torch.zeros_like(leaf) if slope is None else slope)
-        for (name, leaf), slope in zip(point.leaves.items(), slopes, strict=True)
-    }
+    found = {}
+    for (name, leaf), slope in zip(point.leaves.items(), slopes, strict=True):
+        site = trace.nodes[name]
+        found[name] = site, _moved(site, torch.zeros_like(leaf) if slope is None else slope)
+    for name in wanted:
+        site = trace.nodes.get(name)
+        if site is not None and site["fn"].has_enumerate_support:
+            found[name] = site, _moved_by_value(model, trace, site, args, kwargs)
+    return found
+
+
+def _moved_by_value(
+    model: Any, trace: Trace, site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Tensor:
+    """Which entries of a discrete site change a log density with their values, (*batch_shape)."""
+    other = trace.copy()
+    other.nodes[site["name"]] = {**site, "value": _another_value(site)}
+    replayed = poutine.replay(model, trace=other)
+    with torch.no_grad(), poutine.block():
+        changed = poutine.trace(replayed).get_trace(*args, **kwargs)
+        trace.compute_log_prob()
+        changed.compute_log_prob()
+    moved = torch.zeros(site["fn"].batch_shape, dtype=torch.bool, device=site["value"].device)
+    before, after = _scored(trace), _scored(changed)
+    if before.keys() != after.keys():
+        return ~moved
+    for name, node in after.items():
+        differs = node["log_prob"] != before[name]["log_prob"]
+        moved = moved | _of_plates(differs, node, site)
+    return moved
+
+
+def _scored(trace: Trace) -> dict[str, Site]:
+    return {name: node for name, node in trace.nodes.items() if node["type"] == "sample"}
+
+
+def _another_value(site: Site) -> Tensor:
+    """A possible value that differs from a site's own in each entry."""
+    values = site["fn"].enumerate_support()  # (K, *batch_shape, *event_shape)
+    first = int(torch.randint(len(values), ()))
+    one, other = values[first], values[(first + 1) % len(values)]
+    is_own = (one == site["value"]).reshape(*site["fn"].batch_shape, -1).all(-1)
+    entries = is_own.reshape(is_own.shape + (1,) * site["fn"].event_dim)
+    return torch.where(entries, other, one)
+
+
+def _of_plates(flags: Tensor, node: Site, site: Site) -> Tensor:
+    """Flags of a node's batch, brought to that of a site: any along the plates that it lacks."""
+    plates = {frame.dim: frame.name for frame in site["cond_indep_stack"] if frame.vectorized}
+    own = {frame.dim: frame.name for frame in node["cond_indep_stack"] if frame.vectorized}
+    dims = len(site["fn"].batch_shape)
+    for dim in range(-flags.dim(), 0):
+        if dim not in plates or own.get(dim) != plates[dim]:
+            flags = flags.any(dim, keepdim=True)
+    return flags.reshape(flags.shape[max(0, flags.dim() - dims) :])
 
 
 class _Point(Messenger):

@@ -9,7 +9,7 @@ import pyro.distributions as dist
 import pytest
 import torch
 from pyro import poutine
-from pyro.infer import SVI, Trace_ELBO
+from pyro.infer import SVI, Trace_ELBO, TraceEnum_ELBO
 from pyro.infer import autoguide as stock
 from torch import Tensor
 
@@ -87,6 +87,94 @@ def trained(library: Any, family: str) -> Tensor:
         svi.step()
     median: Tensor = guide.median()["mu"]
     return median
+
+
+def chosen(prior: Any, of_child: Any, then: Any = None) -> None:
+    """Discrete choices, whose priors and children are masked."""
+    loc = pyro.sample("loc", dist.Normal(torch.zeros(3), 1.0).to_event(1))
+    with pyro.plate("rows", 3):
+        with poutine.mask(mask=prior):
+            infer = {"enumerate": "parallel"}
+            z = pyro.sample("z", dist.Categorical(torch.tensor([0.2, 0.3, 0.5])), infer=infer)
+        with poutine.mask(mask=of_child):
+            pyro.sample("y", dist.Normal(loc[z], 1.0), obs=Y / 50)
+        with pyro.plate("columns", 2, dim=-2), poutine.mask(mask=then is not None):
+            pyro.sample("w", dist.Normal(loc[z], 1.0), obs=torch.ones(2, 1))
+
+
+def first_steps(library: Any, model: Any, parts: dict[str, list[str]], elbo: Any) -> list[float]:
+    pyro.clear_param_store()
+    pyro.set_rng_seed(1)
+    guide = library.AutoGuideList(model)
+    for family, names in parts.items():
+        guide.append(getattr(library, family)(poutine.block(model, expose=names)))
+    if len(parts) == 1:
+        guide = getattr(library, family)(model)
+    svi = SVI(model, guide, pyro.optim.Adam({"lr": 0.1}), elbo)
+    return [svi.step() for _ in range(5)]
+
+
+@pytest.mark.parametrize("prior", [torch.tensor(False), torch.tensor([True, False, False])])
+def test_discrete_choices_with_children_count_as_in_pyro(prior: Tensor) -> None:
+    def model() -> None:
+        chosen(prior, torch.tensor(True))
+
+    parts = {"AutoNormal": ["loc"], "AutoDiscreteParallel": ["z"]}
+    both = [
+        first_steps(library, model, parts, TraceEnum_ELBO(max_plate_nesting=2))
+        for library in (ours, stock)
+    ]
+    assert both[0] == pytest.approx(both[1], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("of_child", "then", "counts"),
+    [
+        (torch.tensor([True, True, False]), None, [True, True, False]),
+        (torch.tensor(False), None, [True, False, False]),
+        (torch.tensor(False), True, [True, True, True]),
+    ],
+)
+def test_discrete_choices_without_children_are_left_out(
+    of_child: Tensor, then: Any, counts: list[bool]
+) -> None:
+    def model() -> None:
+        chosen(torch.tensor([True, False, False]), of_child, then)
+
+    guide = ours.AutoGuideList(model)
+    guide.append(ours.AutoNormal(poutine.block(model, expose=["loc"])))
+    guide.append(ours.AutoDiscreteParallel(poutine.block(model, expose=["z"])))
+    guide()
+    mask = guide[1]._masks["z"].batch
+    assert torch.as_tensor(True if mask is None else mask).expand(3).tolist() == counts
+
+
+MESSENGERS = (
+    "AutoNormalMessenger",
+    "AutoHierarchicalNormalMessenger",
+    "AutoRegressiveMessenger",
+)
+
+
+@pytest.mark.parametrize("family", MESSENGERS)
+def test_messengers_leave_out_what_pyros_do(family: str) -> None:
+    for model in (in_part, some_alone):
+        both = [
+            first_steps(library, model, {family: []}, Trace_ELBO()) for library in (ours, stock)
+        ]
+        assert both[0] == pytest.approx(both[1], rel=1e-4)
+
+
+@pytest.mark.parametrize("family", MESSENGERS)
+@pytest.mark.parametrize("is_part", [False, True])
+def test_messengers_refuse_masked_priors_with_children(family: str, is_part: bool) -> None:
+    guide = getattr(ours, family)(by_likelihood)
+    if is_part:
+        guide = ours.AutoGuideList(by_likelihood)
+        guide.append(getattr(ours, family)(poutine.block(by_likelihood, expose=["rate"])))
+        guide.append(ours.AutoNormal(poutine.block(by_likelihood, expose=["mu"])))
+    with pytest.raises(ValueError, match=r"prior of site 'rate' is masked, .* Use AutoNormal"):
+        guide()
 
 
 @pytest.mark.parametrize("family", ["AutoNormal", "AutoMultivariateNormal"])

@@ -15,11 +15,13 @@ from torch import Tensor
 from autoguide_core.guides.base import AutoGuide, Model
 from autoguide_core.guides.divergence import tell_spoilt_sites, watch_sites
 from autoguide_core.guides.full_size import full_size_model
+from autoguide_core.guides.having_say import find_say
 from autoguide_core.guides.messengers import parts, summaries
 from autoguide_core.guides.messengers.handler import SiteHandler
 from autoguide_core.guides.messengers.names import as_names, check_names
 from autoguide_core.guides.messengers.runs import undisturbed
 from autoguide_core.guides.messengers.saving import kept_model
+from autoguide_core.guides.supports import site_mask
 
 _ModuleMeta: Any = type(AutoGuide)
 
@@ -123,6 +125,7 @@ class AutoMessenger(AutoGuide, SiteHandler, metaclass=MessengerMeta):
         watch_sites(self._latent_values())
         if not self._is_checked:
             self._check_first_run()
+            self._check_masked_priors(args, kwargs)
             self._is_checked = True
         if is_part:
             parts.check_sources(self, args, kwargs)
@@ -164,6 +167,24 @@ class AutoMessenger(AutoGuide, SiteHandler, metaclass=MessengerMeta):
         plates = {frame.name for site in samples for frame in site["cond_indep_stack"]}
         plates -= set(self._outer_plates)
         check_names(self, "amortized_plates", self.amortized_plates, plates, kind="plate")
+
+    def _check_masked_priors(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Refuse priors that are masked and have children that are not.
+
+        With the prior such a guide would leave the entropy out, and so shrink to a point.
+        """
+        model = self.model if self.master is None else self._full_model()
+        priors = {
+            site["name"]: {**site, "fn": site["infer"]["prior"], "mask": None}
+            for site in self._latent_nodes()
+        }
+        masks = {name: site_mask(site) for name, site in priors.items()}
+        for name in find_say(model, priors, masks, args, kwargs):
+            raise ValueError(
+                f"The prior of site '{name}' is masked, and children of it are not: "
+                f"{type(self).__name__} cannot follow that. Use AutoNormal, which takes the "
+                "prior of such entries to be flat."
+            )
 
     # --- Results ------------------------------------------------------------------------------
 

@@ -20,9 +20,10 @@ def previous(value: Tensor, steps: int = 1, default: Value | None = None, dim: i
     Args:
         value: The sequence; one that does not vary along `dim` is its own past.
         steps: How many steps before, at least 1.
-        default: What stands in for the values before the first one. Without it the first value
-            does: it keeps what is computed from it inside the value's own domain, where nothing
-            may read it (see `initially` and `since`).
+        default: What stands in for the values before the first one; `value` has the axis of the
+            steps then, be it of a single one. Without a default the first value stands in: it keeps
+            what is computed from it inside the value's own domain, where nothing may read it (see
+            `initially` and `since`).
         dim: The axis of the steps, negative.
 
     Returns:
@@ -30,10 +31,8 @@ def previous(value: Tensor, steps: int = 1, default: Value | None = None, dim: i
     """
     if not isinstance(value, Tensor):
         raise TypeError(f"earlier steps of {value!r}, which is no tensor")
-    if not _varies(value, dim):
-        if default is None:
-            return value
-        raise ValueError("a default needs a sequence that varies along its axis")
+    if default is None and not _varies(value, dim):
+        return value
     length = value.shape[dim]
     held = min(steps, length)
     first = value.narrow(dim, 0, 1) if default is None else as_tensor(default, value)

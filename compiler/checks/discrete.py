@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import prod
 
 from compiler.diagnostics import Diagnostics
+from compiler.ir.expressions import Lag, Reference
 from compiler.ir.guides import Part
 from compiler.ir.program import Program, statements
 from compiler.ir.queries import (
@@ -12,9 +14,10 @@ from compiler.ir.queries import (
     minibatches,
     plates_around,
     prerequisites,
+    subexpressions,
     values_of,
 )
-from compiler.ir.statements import FactorTerm, Site
+from compiler.ir.statements import Assignment, FactorTerm, Recorded, Site
 from compiler.tables.distributions import DISTRIBUTIONS
 
 ENUMERATION_BUDGET = 10_000_000
@@ -118,10 +121,22 @@ def check_enumerated_plates(program: Program, diagnostics: Diagnostics) -> None:
         if not isinstance(statement, Site | FactorTerm):
             continue
         around = plates.get(statement.name, ())
-        for other in prerequisites(program, values_of(statement)):
+        needed = prerequisites(program, values_of(statement))
+        for other in needed:
             if other.name not in enumerated:
                 continue
             left = [plate for plate in plates.get(other.name, ()) if plate not in around]
+            across = _across(program, statement, needed, enumerated[other.name])
+            if across and not left:
+                diagnostics.report(
+                    "PPL054",
+                    statement.location.span,
+                    f"`{statement.name}` uses other entries of `{other.name}` than its own, and "
+                    f"each is summed out by itself in `plate {across[0]}`",
+                    f"let it use the entry of its own `{across[0]}` only; states that depend on "
+                    f"one another are a chain: `{other.name} ~ init … then …`",
+                    [(f"`{other.name}` is drawn here", other.location.span)],
+                )
             if left:
                 missing = " and ".join(f"`plate {plate}`" for plate in left)
                 diagnostics.report(
@@ -133,6 +148,32 @@ def check_enumerated_plates(program: Program, diagnostics: Diagnostics) -> None:
                     "dim",
                     [(f"`{other.name}` is drawn here", other.location.span)],
                 )
+
+
+def _across(
+    program: Program,
+    statement: Site | FactorTerm,
+    needed: Iterable[Site | Assignment | Recorded],
+    site: Site,
+) -> list[str]:
+    """Return the plates of a site along which a statement, or what it needs, reads its values.
+
+    Along them a value that is summed out has no entries: it has one axis for all its classes.
+    """
+    if site.states is not None:  # a hidden chain, which has rules of its own
+        return []
+    between = [other for other in needed if not isinstance(other, Site)]
+    tied = {site.name} | {
+        other.name for other in between if site in prerequisites(program, values_of(other))
+    }
+    across = set()
+    for one in (statement, *between):
+        for part in (part for value in values_of(one) for part in subexpressions(value)):
+            if isinstance(part, Lag) and part.base.name in tied:
+                across.add(part.dim)
+            elif isinstance(part, Reference) and part.name in tied:
+                across |= {*site.plates} - {*part.type.batch}
+    return [plate for plate in site.plates if plate in across]
 
 
 def _enumerated(program: Program) -> tuple[Site, ...]:

@@ -12,7 +12,9 @@ import numpy as np
 import scipy.stats as st
 
 from fuzz.semantics.expressions import Expression, Values, binary, named
+from fuzz.semantics.mixtures import Density, mixture
 from fuzz.semantics.priors import OUTCOMES, prior
+from fuzz.semantics.sequences import LONGEST_LOOP, lagged, recurrence, walk
 from fuzz.semantics.values import Names, Writer
 
 _DATA = """\
@@ -146,24 +148,44 @@ class RandomModel:
 
     def _outcome(self) -> str:
         random, write = self._random, self._write
+        in_steps = random.random() < 0.35
+        self._lines.append("  recur obs {" if in_steps else "  plate obs {")
+        if in_steps:
+            self._sequences()
         eta = write.row(random.choice([1, 2, 3]))
         scale = write.positive(write.single(1) if random.random() < 0.7 else write.row(1))
-        self._lines.append("  plate obs {")
         text = eta.text
         if random.random() < 0.4:
             self._lines.append(f"    eta = {eta.text}")
             text = "eta"
-        declared, template, draw, density = random.choice(OUTCOMES)
+        declared, template, draw, plain = random.choice(OUTCOMES)
+        density = _without_values(plain)
+        if self._names.vectors and declared == "real" and random.random() < 0.5:
+            template, density = mixture(write, random)
         mean = f"exp(tanh({text}))"
         drawn = template.format(eta=text, mean=mean, scale=scale.text)
         self._lines += [f"    y ~ {drawn}", "  }"]
         y = self.data["y"] = draw(self._generator, self._sizes.rows)
         self._terms.append(
             lambda values: np.broadcast_to(
-                density(y, eta.value(values), scale.value(values)), (self._sizes.rows,)
+                density(values, y, eta.value(values), scale.value(values)), (self._sizes.rows,)
             )
         )
         return declared
+
+    def _sequences(self) -> None:
+        """Write statements of a block of steps, for what follows in it to read."""
+        random, write, rows = self._random, self._write, self._sizes.rows
+        for number in range(random.randrange(0, 4)):
+            name = f"h{number}"
+            if rows <= LONGEST_LOOP and random.random() < 0.3:
+                text, density = walk(name, write, rows, random)
+                self._add(name, density)
+            else:
+                text, value = recurrence(name, write, rows, random)
+                self._steps.append((name, value))
+            self._lines.append(f"    {text}")
+            self._names.rows += [named(name), lagged(random)]
 
     def _site(
         self, name: str, loc: Expression, dims: str, names: list[str], indent: str = "  "
@@ -181,3 +203,7 @@ class RandomModel:
         self._lines.append(f"  {name}{dims} = {value.text}")
         self._steps.append((name, value.value))
         names.append(name)
+
+
+def _without_values(plain: Callable[[Any, Any, Any], Any]) -> Density:
+    return lambda values, y, eta, scale: plain(y, eta, scale)

@@ -31,6 +31,7 @@ class Names:
         vectors: Names of vectors over predictors.
         groups: Names of numbers for each group.
         group_vectors: Names of vectors for each group.
+        rows: Other expressions with a number for each row.
     """
 
     predictors: int
@@ -38,6 +39,7 @@ class Names:
     vectors: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     group_vectors: list[str] = field(default_factory=list)
+    rows: list[Expression] = field(default_factory=list)
 
 
 class Writer:
@@ -104,7 +106,7 @@ class Writer:
 
     def _row_leaves(self) -> list[Expression]:
         names, random = self._names, self._random
-        found = [named("x"), named("t"), self.single(1)]
+        found = [named("x"), named("t"), self.single(1), *names.rows * 2]
         if names.groups:
             found += [_of_group(random.choice(names.groups))] * 3
         if names.group_vectors:

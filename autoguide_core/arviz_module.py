@@ -12,8 +12,9 @@ from unittest import mock
 def arviz_module() -> ModuleType:
     """Return ArviZ.
 
-    Its import keeps the date of its last warning in the user's folder for caches. Where that cannot
-    be written, or another process has just done so, the date goes into a folder that is removed.
+    Its import keeps the date of its last warning in the user's folder for caches, and looks for
+    settings in the working directory. Where the one cannot be written, or another process has just
+    done so, or the other has been removed, a folder takes their places that is removed again.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its own future
@@ -24,6 +25,10 @@ def arviz_module() -> ModuleType:
                 tempfile.TemporaryDirectory() as folder,
                 mock.patch.dict(os.environ, XDG_CACHE_HOME=folder),
             ):
+                try:
+                    os.getcwd()
+                except OSError:
+                    os.chdir(folder)
                 import arviz
     module: ModuleType = arviz
     return module

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from autoguide_core.engine.native import build as builds
 from autoguide_core.engine.native import folder as folders
 from autoguide_core.engine.native import toolchain as toolchains
 from autoguide_core.engine.native.cache import Cache, key_of, open_cache
@@ -485,6 +486,18 @@ def test_a_compiler_that_hangs_is_tried_once(
         find_toolchain(folder)
     assert (tmp_path / "calls").read_text() == "x\n"
     assert not list(folder.glob("trial*"))
+
+
+def test_a_compilation_that_hangs_is_given_up(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    usual = find_toolchain(folder).command[0]
+    hangs = f'case "$*" in *trial*|--version) exec {usual} "$@";; esac; exec sleep 60'
+    monkeypatch.setenv("PPLC_COMPILER", script(tmp_path / "hangs", hangs))
+    find_toolchain(folder)
+    monkeypatch.setattr(builds, "_LONGEST", 0.2)
+    with pytest.raises(CompileError, match=r"did not end within 0\.2 s"):
+        shared_library(constant(48))
 
 
 def test_cancelling_stops_the_compiler_with_all_that_it_started(

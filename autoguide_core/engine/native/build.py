@@ -25,6 +25,9 @@ from autoguide_core.engine.native.toolchain import (
     stop,
 )
 
+_LONGEST = 900.0
+"""Seconds after which a compiler is taken to hang; large sources take some minutes."""
+
 
 class Build:
     """A running compiler, and its files.
@@ -47,6 +50,7 @@ class Build:
         self.source = cache.path(key, f"{name}.cpp")
         self.library = cache.path(key, f"{name}.so")
         self._began = time.time()
+        self._late = False
         try:
             self._messages = tempfile.TemporaryFile(dir=cache.folder)  # noqa: SIM115
             try:
@@ -73,18 +77,27 @@ class Build:
         )
 
     def ended(self) -> bool:
-        """Tell whether the compiler has ended."""
+        """Tell whether the compiler has ended; one that takes too long is stopped."""
+        if self._process.poll() is None and self._left() <= 0:
+            self._late = True
+            stop(self._process)
         return self._process.poll() is not None
 
     def wait(self) -> None:
-        """Wait until the compiler has ended."""
-        self._process.wait()
+        """Wait until the compiler has ended, or has taken too long."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(max(self._left(), 0.0))
+
+    def _left(self) -> float:
+        return self._began + _LONGEST - time.time()
 
     def problem(self) -> str:
         """Return why the compiler, which has ended, refused the source; empty if it did not."""
         self._messages.seek(0)
         output = self._messages.read(MOST_OUTPUT).decode(errors="replace")
         code = self._process.returncode
+        if self._late:
+            return f"it did not end within {_LONGEST:g} s"
         if code < 0:
             return f"it was ended by signal {-code}"
         return first_error(output) if code else ""

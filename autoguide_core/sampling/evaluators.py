@@ -7,6 +7,7 @@ import queue
 from collections.abc import Callable
 
 import numpy as np
+import torch
 
 from autoguide_core.engine.curvature.compiled import CompiledGradients, Vector
 from autoguide_core.engine.curvature.gradients import Gradients
@@ -49,12 +50,31 @@ class Evaluators:
             and len(made) < min(most, os.cpu_count() or 1)
         ):
             made.append(CompiledGradients(gradients, dim))
-        if made[-1].engine != "native":
-            made = made[-1:]
-        self.engine, self.obstacle, self.count = made[-1].engine, made[-1].obstacle, len(made)
         self.failure: Exception | None = None
+        self._take(made)
+
+    def hold_at(self, points: torch.Tensor) -> bool:
+        """Prove compiled code once more where it was used; see `CompiledGradients.holds_at`.
+
+        Args:
+            points: Shape (S, D).
+
+        Returns:
+            Whether what was given can be relied on. If not, torch does the work from then on.
+        """
+        if all(one.holds_at(points) for one in self._made):
+            return True
+        self._take(self._made)
+        return False
+
+    def _take(self, made: list[CompiledGradients]) -> None:
+        """Have calls made by these, or by one alone where torch does the work."""
+        by_torch = [one for one in made if one.engine != "native"]
+        self._made = by_torch[:1] or made
+        self.engine, self.obstacle = self._made[0].engine, self._made[0].obstacle
+        self.count = len(self._made)
         self._free: queue.SimpleQueue[Evaluate] = queue.SimpleQueue()
-        for one in made:
+        for one in self._made:
             self._free.put(one.evaluator())
 
     def __call__(self, point: Vector) -> tuple[float, Vector]:

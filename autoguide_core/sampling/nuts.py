@@ -122,13 +122,17 @@ def sample_nuts(
         evaluators = Evaluators(gradients, density.dim, density.numbers, chosen.chains)
         random_start(evaluators, density.dim, chosen.seed)  # fails here, not within the threads
         started = time.perf_counter()
-        trace = _sampled(nutpie, evaluators, density.dim, chosen, Reporter(progress))
+        relied_on = False
+        while not relied_on:  # twice at most: what takes the place of compiled code is not proved
+            trace = _sampled(nutpie, evaluators, density.dim, chosen, Reporter(progress))
+            if evaluators.failure is not None:
+                raise evaluators.failure
+            points = torch.from_numpy(np.ascontiguousarray(trace.posterior["point"].to_numpy()))
+            points = points.reshape(-1, density.dim)
+            relied_on = evaluators.hold_at(points)
         seconds = time.perf_counter() - started
-        if evaluators.failure is not None:
-            raise evaluators.failure
-        points = torch.from_numpy(np.ascontiguousarray(trace.posterior["point"].to_numpy()))
         return NutsRun(
-            latents=_values(density, points.reshape(-1, density.dim)),
+            latents=_values(density, points),
             statistics={
                 name: trace.sample_stats[theirs].to_numpy() for theirs, name in _STATISTICS.items()
             },

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from cli_helpers import run, write
 
-from autoguide_core.engine.native import loops
+from autoguide_core.engine.native import loops, passes
 
 SPEC = """\
 data {
@@ -97,3 +100,46 @@ def test_a_comparison_takes_the_graph_and_says_so(files: Path) -> None:
     sites = json.loads((files / "line-compare" / "compare.json").read_text())["sites"]
     assert is_right(sites, "guide_")
     assert is_right(sites, "nuts_")
+
+
+RATE = """\
+data {
+  dim obs
+  y[obs] : real
+}
+model rate {
+  a ~ Normal(0, 3)
+  plate obs {
+    y ~ Normal(exp(a), 0.5)
+  }
+}
+fit {
+  steps = 400
+  draws = 400
+}
+"""
+
+
+def test_code_that_is_wrong_only_where_the_posterior_is_is_not_relied_on(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proof at the start, where a is 0, finds nothing."""
+    monkeypatch.setitem(loops._ACCUMULATE, "+", "{0} += {1};")
+    source = passes.program_source
+
+    def wrong_from_one(*given: Any) -> Any:
+        text = source(*given)
+        return re.sub(r"m_exp\((\w+)\)", r"(m_exp(\1) * (\1 > 1 ? 1.1 : 1))", text)
+
+    monkeypatch.setattr(passes, "program_source", wrong_from_one)
+    write(files / "rate.ppl", RATE)
+    (files / "rate.json").write_text(json.dumps({"y": [6.9, 7.4, 8.1, 7.6]}))
+    lengths = ("--chains", "2", "--draws", "150", "--tune", "200")
+    result = run("compare", "rate.ppl", "--data", "rate.json", *lengths)
+    assert result.exit_code == 0, result.output
+    assert f"engine: graph ({WRONG}" in told(result.stdout)
+    assert f"evaluated by the graph, not compiled: {WRONG}" in told(result.stdout)
+    (site,) = json.loads((files / "rate-compare" / "compare.json").read_text())["sites"].values()
+    for of in ("guide_", "nuts_"):
+        assert site[of + "mean"] == pytest.approx(math.log(7.5), abs=0.01)  # 0.1 less where wrong
+        assert site[of + "sd"] == pytest.approx(0.25 / 7.5, rel=0.25)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from autoguide_core.engine.curvature.gradients import Gradients, hessian_by_differences
+from autoguide_core.engine.curvature.gradients import Evaluator, Gradients, hessian_by_differences
 from autoguide_core.engine.estimators import Untraceable
 from autoguide_core.engine.native import start_native
 from autoguide_core.engine.native.errors import NativeUnavailable
@@ -26,6 +26,10 @@ _MOST_EXACT = 100
 _MOST_WORKERS = 4
 _PROVED_AROUND, _WIDTH = 20, 2.0
 """Where to prove compiled code: around the start, or points drawn as samplers draw their starts."""
+_PROVED_ONCE_MORE = 8
+"""At how many of the points where it was used."""
+_ALIKE = 1e-10
+"""Relative to the greatest of a value and its slopes; what is less apart is not wrong."""
 _CLOSE_BY = (0.05, 0.005, 0.0)
 """How far apart the points are there; less where the density is not finite otherwise."""
 
@@ -89,6 +93,34 @@ class CompiledGradients:
                 task.result()
         return values, slopes
 
+    def holds_at(self, points: torch.Tensor) -> bool:
+        """Prove the compiled code once more, at some of the points that it was used at.
+
+        What it does there may be another branch than at the start. Where it is wrong, torch does
+        the work from then on.
+
+        Args:
+            points: Shape (S, D).
+
+        Returns:
+            Whether what it gave can be relied on, as far as it is seen.
+        """
+        if self.engine != "native" or not len(points):
+            return True
+        some = points[torch.linspace(0, len(points) - 1, _PROVED_ONCE_MORE).round().long()]
+        found = _joined(self, some)
+        right = torch.cat([_joined(self._gradients, point[None]) for point in some])
+        size = right.nan_to_num(posinf=1.0, neginf=1.0).abs().amax(1, keepdim=True).clamp(min=1.0)
+        if torch.allclose(found / size, right / size, rtol=0.0, atol=_ALIKE, equal_nan=True):
+            return True
+        try:  # by which it is known what rounding explains
+            for point in some:
+                self._workers[0].prove_at(point.expand(self._count, -1))
+        except NativeUnavailable as error:
+            self._take_the_graph(error)
+            return False
+        return True
+
     def hessian(self, point: torch.Tensor) -> torch.Tensor:
         """The matrix of second derivatives at one point of shape (D,); shape (D, D).
 
@@ -123,12 +155,21 @@ class CompiledGradients:
             while len(self._workers) < min(os.cpu_count() or 1, _MOST_WORKERS):
                 self._workers.append(self._worker())
         except NativeUnavailable as error:
-            self.engine, self.obstacle, self._workers = "graph", str(error), []
+            self._take_the_graph(error)
         return self._workers
+
+    def _take_the_graph(self, error: NativeUnavailable) -> None:
+        self.engine, self.obstacle, self._workers = "graph", str(error), []
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(_MOST_WORKERS)
+
+
+def _joined(evaluator: Evaluator, points: torch.Tensor) -> torch.Tensor:
+    """Values and slopes at points (S, D), (S, 1 + D)."""
+    values, slopes = evaluator.value_and_grad(points)
+    return torch.cat([values[:, None], slopes], 1)
 
 
 Job = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -148,13 +189,18 @@ class _Worker:
         count, dim = points.shape
         self._state, self._row = _state(dim, count), torch.zeros(1, 1, dtype=torch.float64)
         self._state["points"].copy_(points)
-        pending = start_native(graph, self._state, (), self._row[0], "density", ("points",))
-        self._runner: NativeRunner = pending.runner()
+        self._pending = start_native(graph, self._state, (), self._row[0], "density", ("points",))
+        self._runner: NativeRunner = self._pending.runner()
 
     @property
     def is_free_of_python(self) -> bool:
         """Whether it never waits for the interpreter, which threads share."""
         return not self._runner.calls_python
+
+    def prove_at(self, points: torch.Tensor) -> None:
+        """Prove the code at other points, (S, D); raises NativeUnavailable where it is wrong."""
+        self._state["points"].copy_(points)
+        self._pending.runner()
 
     def evaluate(self, jobs: list[Job]) -> None:
         """Evaluate at the points of each job; NaN where a point cannot be evaluated."""

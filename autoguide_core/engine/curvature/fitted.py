@@ -65,6 +65,8 @@ class FittedGaussian:
         noise = base.sample(count, torch.Generator().manual_seed(seed))
         points = self.centre + noise @ self.factor.T
         log_p, _ = self.gradients.value_and_grad(points)
+        if not self.gradients.holds_at(points):
+            log_p, _ = self.gradients.value_and_grad(points)
         log_q, _ = base.score(noise)
         return points, log_p, log_q - torch.linalg.slogdet(self.factor)[1]
 
@@ -80,6 +82,12 @@ class FittedGaussian:
         Returns:
             The draws, in the coordinates of the density.
         """
+        found = self._annealed(count, seed, most, report)
+        if not self.gradients.holds_at(found.points):
+            found = self._annealed(count, seed, most, report)
+        return found
+
+    def _annealed(self, count: int, seed: int, most: int, report: Report) -> Annealed:
         centre, factor = self.centre, self.factor
 
         def whitened(points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -87,8 +95,7 @@ class FittedGaussian:
             return log_p, slopes @ factor
 
         found = anneal(whitened, self._base(), count, seed, most, report)
-        points = centre + found.points @ factor.T
-        return replace(found, points=points)
+        return replace(found, points=centre + found.points @ factor.T)
 
     def _base(self) -> Base:
         if len(self.modes) < 2:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from native_harness import ROW, Function, compiled
 from native_together import compiler
 from torch import Tensor
 
-from autoguide_core import AutoNormal, FitSettings, fit, fit_many
+from autoguide_core import AutoDelta, AutoNormal, FitSettings, fit, fit_many, init_to_value
 from autoguide_core.engine.curvature.compiled import CompiledGradients
 from autoguide_core.engine.curvature.gradients import Gradients
 from autoguide_core.engine.errors import FitError, RequestError
@@ -286,3 +288,32 @@ def test_equations_are_solved_by_torch_and_that_is_said() -> None:
     assert [WRONG in reason for reason in told] == [True]
     found = fit(model, AutoNormal(model), settings=FitSettings(steps=3, method="adam"))
     assert [note[:42] for note in found.notes] == ["evaluated by the graph, not compiled: the "]
+
+
+@pytest.mark.parametrize("engine", ["native", "auto"])
+def test_steps_that_are_wrong_only_where_they_lead_to_are_made_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    """The proof at the start, where a is 0, finds nothing."""
+    written = passes.program_source
+
+    def wrong_from_one(*arguments: object) -> str:
+        text = written(*arguments)  # type: ignore[arg-type]
+        return re.sub(r"m_exp\((\w+)\)", r"(m_exp(\1) * (\1 > 1 ? 1.1 : 1))", text)
+
+    def model() -> None:
+        a = pyro.sample("a", dist.Normal(0.0, 3.0))
+        pyro.sample("y", dist.Normal(a.exp(), 0.5), obs=torch.tensor(7.5))
+
+    monkeypatch.setattr(passes, "program_source", wrong_from_one)
+    guide = AutoDelta(model, init_loc_fn=init_to_value(values={"a": torch.tensor(0.0)}))
+    if engine == "auto":  # so that it is there at once
+        fit(model, guide, settings=FitSettings(method="adam", steps=1, engine="native"))
+    settings = FitSettings(method="adam", steps=1500, engine=engine)
+    result = fit(model, guide, settings=settings)
+    assert result.guide.median()["a"].item() == pytest.approx(math.log(7.5), abs=0.01)
+    assert result.engine == "graph"
+    assert (
+        "stepped by the graph, not compiled: the compiled code is wrong (" in result.engine_reason
+    )
+    assert len(result.elbo) == len(result.elbo_steps) == 1500

@@ -54,6 +54,7 @@ class Choice:
     notes: list[str] = field(default_factory=list)
     obstacles: list[str] = field(default_factory=list)
     _recorded: StepGraph | None = None
+    _compiled: PendingRunner | None = None
 
     @property
     def graph(self) -> StepGraph:
@@ -110,7 +111,17 @@ class Choice:
             raise NativeUnavailable("a draw of the model needs torch's own generator")
         source = NoiseSource(self.step.draws, 0, self.state["theta"].device)
         noise = source.block(0, TRIAL_STEPS)
-        return start_native(self.graph, self.state, noise, self.row, self.title)
+        self._compiled = start_native(self.graph, self.state, noise, self.row, self.title)
+        return self._compiled
+
+    def prove_again(self) -> None:
+        """Prove compiled steps once more, where the state is now.
+
+        Raises:
+            NativeUnavailable: If they do something else there than the graph.
+        """
+        if self._compiled is not None:
+            self._compiled.runner()
 
     def named(self, engine: str) -> Runner:
         """The runner of a name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -79,7 +80,8 @@ def run_steps(
     """Make the steps that are left.
 
     A step whose ELBO is not a finite number, since a draw is where the model has no density, is
-    left out: the state stands still.
+    left out: the state stands still. Where compiled steps prove wrong in the end, all are made
+    again from the graph.
 
     Args:
         plan: The plan.
@@ -90,8 +92,23 @@ def run_steps(
     Raises:
         FitError: If the ELBO is not a finite number at half of the last hundred steps.
     """
-    state = progressed.state
+    state, done = copied(progressed.state), progressed.done
+    drift, engines = copy.deepcopy(progressed.drift), list(progressed.engines)
     stepper.look_round()
+    _run(plan, stepper, progressed, after_block)
+    if not stepper.holds():
+        restore(progressed.state, state)
+        progressed.done, progressed.drift, progressed.engines = done, drift, engines
+        _run(plan, stepper, progressed, after_block)
+
+
+def _run(
+    plan: Plan,
+    stepper: Stepper,
+    progressed: Progressed,
+    after_block: Callable[[Progressed], None],
+) -> None:
+    state = progressed.state
     source, pace = _source(plan, stepper, state), _pace(stepper)
     while progressed.done < plan.total:
         first, runner = progressed.done, stepper.runner

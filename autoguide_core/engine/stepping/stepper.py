@@ -83,6 +83,25 @@ class Stepper:
             self._may_change, self._pending = False, None
             self._choice.obstacles.append(f"the steps were not compiled: {error}")
 
+    def holds(self) -> bool:
+        """Prove compiled steps once more, from where they have led.
+
+        What they do there may be another branch than at the start. Where they are wrong, the graph
+        is to make the steps.
+
+        Returns:
+            Whether the steps that were made can be relied on, as far as it is seen.
+        """
+        if self.runner.name != "native":
+            return True
+        try:
+            self._choice.prove_again()
+        except NativeUnavailable as error:
+            self.runner = self._choice.traced()
+            self._choice.obstacles.append(f"stepped by the graph, not compiled: {error}")
+            return False
+        return True
+
     def fall_back(self, error: Exception) -> None:
         """Leave the steps to Python, from the present state on.
 

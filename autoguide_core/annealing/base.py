@@ -21,6 +21,10 @@ class Base(Protocol):
         """Log densities (S,) and gradients (S, D) at points (S, D)."""
         ...
 
+    def part_of(self, at: Tensor) -> Tensor:
+        """The part of the distribution that each of the points (S, D) belongs to, int64 (S,)."""
+        ...
+
 
 @dataclass(frozen=True)
 class StandardNormal:
@@ -35,6 +39,10 @@ class StandardNormal:
     def score(self, at: Tensor) -> tuple[Tensor, Tensor]:
         """Log densities and gradients; see `Base`."""
         return -0.5 * (at.square().sum(1) + self.dim * math.log(2.0 * math.pi)), -at
+
+    def part_of(self, at: Tensor) -> Tensor:
+        """There is one part; see `Base`."""
+        return torch.zeros(len(at), dtype=torch.int64)
 
 
 @dataclass(frozen=True)
@@ -59,11 +67,20 @@ class NormalMixture:
 
     def score(self, at: Tensor) -> tuple[Tensor, Tensor]:
         """Log densities and gradients; see `Base`."""
+        terms, slopes = self._terms(at)
+        shares = torch.softmax(terms, 1)
+        return terms.logsumexp(1), torch.einsum("sk,skj->sj", shares, slopes)
+
+    def part_of(self, at: Tensor) -> Tensor:
+        """The normal that is most likely to have given a point; see `Base`."""
+        return self._terms(at)[0].argmax(1)
+
+    def _terms(self, at: Tensor) -> tuple[Tensor, Tensor]:
+        """Log densities (S, K) of the weighted normals, and their gradients (S, K, D)."""
         inverses = torch.linalg.inv(self.factors)
         noise = torch.einsum("kij,skj->ski", inverses, at[:, None] - self.means)
         constant = self.weights.log() - torch.linalg.slogdet(self.factors)[1]
         constant = constant - 0.5 * at.shape[1] * math.log(2.0 * math.pi)
-        terms = constant - 0.5 * noise.square().sum(2)
-        slopes = -torch.einsum("kij,ski->skj", inverses, noise)
-        shares = torch.softmax(terms, 1)
-        return terms.logsumexp(1), torch.einsum("sk,skj->sj", shares, slopes)
+        return constant - 0.5 * noise.square().sum(2), -torch.einsum(
+            "kij,ski->skj", inverses, noise
+        )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from autoguide_core.annealing.particles import Particles, Path
+from autoguide_core.annealing.parts import middles
 
 _WANTED_ACCEPTANCE = 0.8
 _LENGTH = 0.5 * math.pi
@@ -49,13 +50,19 @@ class Mover:
         """Whether it has taken as many gradients as it may; it can be used all the same."""
         return self.evaluations >= self._most
 
-    def adapt(self, points: Tensor) -> None:
-        """Take the covariance of particles (S, D) as the inverse mass.
+    def part_of(self, points: Tensor) -> Tensor:
+        """The part of the base that each of the points (S, D) belongs to, (S,)."""
+        return self._path.base.part_of(points)
 
-        It is drawn to its diagonal where particles are few, and is just that in many dimensions:
-        there the whitening of the coordinates has to do.
+    def adapt(self, points: Tensor) -> None:
+        """Take the covariance of particles (S, D), within parts of the base, as the inverse mass.
+
+        How far modes are apart tells nothing of how wide they are. The covariance is drawn to its
+        diagonal where particles are few, and is just that in many dimensions: there the whitening
+        of the coordinates has to do.
         """
         count, dim = points.shape
+        points = points - middles(points, self.part_of(points))
         if dim > _MOST_DENSE:
             self._factor = points.std(0).clamp(min=_LEAST_SPREAD)
             return

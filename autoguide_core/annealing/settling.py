@@ -11,6 +11,7 @@ from torch import Tensor
 
 from autoguide_core.annealing.moves import Mover
 from autoguide_core.annealing.particles import Particles
+from autoguide_core.annealing.parts import middles
 
 _ADAPTING, _LEAST_MOVES, _MOST_MOVES = 3, 4, 40
 _LEAST_ROUNDS, _MOST_ROUNDS = 2, 8
@@ -59,6 +60,7 @@ def settle(
     moves, rounds, memory, drift, stuck = 0, 0, 1.0, math.inf, 1.0
     while rounds < _MOST_ROUNDS:
         origin, made, memory = particles.points, 0, 1.0
+        part_of = mover.part_of(origin)
         while made < _LEAST_MOVES or (
             made < _MOST_MOVES and memory > _FORGOTTEN and not mover.is_exhausted
         ):
@@ -67,7 +69,7 @@ def settle(
             if made == _ADAPTING:
                 mover.adapt(particles.points)
             if made >= _LEAST_MOVES:
-                memory = _memory(origin, particles.points)
+                memory = _memory(origin, particles.points, part_of)
             report(moves + made, _MOST_ROUNDS * _MOST_MOVES, 1.0)
         moves, rounds = moves + made, rounds + 1
         drift = _drift(origin, particles.points)
@@ -94,11 +96,16 @@ def _fault(acceptance: float, memory: float, drift: float, stuck: float) -> str 
     return None
 
 
-def _memory(origin: Tensor, points: Tensor) -> float:
-    """How strongly positions are correlated with an origin, in place or in distance."""
-    middle = points.median(0).values
-    in_place = _correlation(origin, points)
-    in_distance = _correlation((origin - middle).abs(), (points - middle).abs())
+def _memory(origin: Tensor, points: Tensor, part_of: Tensor) -> float:
+    """How strongly positions are correlated with an origin, in place or in distance.
+
+    That is within the parts where they began: draws need not go from mode to mode, as the modes'
+    shares of them are right from the first.
+    """
+    middle = middles(points, part_of)
+    before, after = origin - middle, points - middle
+    in_place = _correlation(before, after)
+    in_distance = _correlation(before.abs(), after.abs())
     return float(torch.cat([in_place, in_distance]).max())
 
 

@@ -24,6 +24,7 @@ from autoguide_core.distributions.sine_bivariate import SineBivariateVonMises
 from autoguide_core.distributions.skew_normal import SkewNormal
 from autoguide_core.distributions.truncated import Truncated
 from autoguide_core.distributions.truncated_counts import Bounded, TruncatedCounts
+from autoguide_core.distributions.von_mises import VonMises
 
 __all__ = [
     "BetaProportion",
@@ -42,5 +43,6 @@ __all__ = [
     "SkewNormal",
     "Truncated",
     "TruncatedCounts",
+    "VonMises",
     "tails_integrated",
 ]

@@ -50,6 +50,7 @@ _SUPPORTS_OF = {
 
 _UNCHECKED = {
     "_Real",  # NaN makes a density of NaN
+    "_Circle",  # any number is an angle
     "_PositiveDefinite",  # has a Cholesky factor, or there is no density
     "_PositiveSemidefinite",
     "_Symmetric",

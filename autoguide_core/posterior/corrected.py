@@ -180,7 +180,7 @@ def _choose(
 
 def _is_to_be_annealed(made: GaussianProposals, weighed: Psis | str, correction: str) -> bool:
     if correction == "auto":
-        return made.several_modes > 1 or not _is_even(weighed)
+        return made.several_modes > 1 or not (_is_even(weighed) and _is_usable(weighed))
     return correction == "annealing"
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 
 from autoguide_core.annealing import Annealed
+from autoguide_core.distributions.circle import around_their_mean
 from autoguide_core.engine.curvature.fitted import FittedGaussian
 from autoguide_core.engine.isolation import own_randomness
 from autoguide_core.engine.result import FitResult
@@ -159,8 +160,9 @@ class GaussianProposals:
         return self.at(self._points[index])
 
     def at(self, points: torch.Tensor) -> Kept:
-        """The draws at points (S, D) of the density's coordinates."""
+        """The draws at points (S, D) of the density's coordinates; angles around their mean."""
         density, known = self._gaussian.search.density, self._gaussian.search.gradients.known
+        points = torch.where(density.circular, around_their_mean(points), points)
 
         def values(point: torch.Tensor) -> dict[str, torch.Tensor]:
             return density.values(point, *known)

@@ -68,6 +68,7 @@ def test_modes_that_are_known_get_their_shares() -> None:
     found = anneal(with_slopes(hills), base, 6000, 2, PLENTY)
     share = float((found.points[:, 0] < 0.0).double().mean())
     assert share == pytest.approx(0.2, abs=0.025)
+    assert found.fault is None  # nor need any draw go from hill to hill
     assert found.evidence == pytest.approx(0.0, abs=0.05)
 
 

@@ -14,6 +14,7 @@ from pyro.poutine import Trace
 from pyro.poutine.messenger import Messenger
 from torch.distributions import biject_to
 
+from autoguide_core.distributions.circle import is_circular
 from autoguide_core.engine.isolation import python_generators
 from autoguide_core.engine.joint import joint_trace, marginalised_sites, plate_depth
 from autoguide_core.engine.kept import Buffers, kept_values, what_changed
@@ -70,6 +71,9 @@ class LogDensity:
             }
         )
         self.dim = sum(shape.numel() for shape in self.layout.values())
+        self._circular_sites = frozenset(
+            name for name in self.layout if is_circular(trace.nodes[name]["fn"].support)
+        )
         self.numbers = sum(
             math.prod(getattr(site["fn"], "batch_shape", ()))  # not always a torch.Size
             for site in trace.nodes.values()
@@ -149,12 +153,12 @@ class LogDensity:
     @cached_property
     def noncentrable(self) -> torch.Tensor:
         """Which latents' priors have a location or scale that depends on others; bool, (D,)."""
-        return torch.cat(
-            [
-                torch.full((shape.numel(),), name in self._noncentrable_sites)
-                for name, shape in self.layout.items()
-            ]
-        )
+        return self._entries_of(self._noncentrable_sites)
+
+    @cached_property
+    def circular(self) -> torch.Tensor:
+        """Which latents are angles, of any turn; bool, (D,)."""
+        return self._entries_of(self._circular_sites)
 
     @cached_property
     def _noncentrable_sites(self) -> frozenset[str]:
@@ -178,6 +182,11 @@ class LogDensity:
         if values and not torch.equal(*values) and not all(value.isnan() for value in values):
             return "the model's density changes from call to call"
         return buffers.what_changed() or what_changed(kept, kept_values(*roots))
+
+    def _entries_of(self, sites: frozenset[str]) -> torch.Tensor:
+        return torch.cat(
+            [torch.full((shape.numel(),), name in sites) for name, shape in self.layout.items()]
+        )
 
     def unpack(self, point: torch.Tensor) -> dict[str, torch.Tensor]:
         """Split a flat vector into the sites' unconstrained values."""

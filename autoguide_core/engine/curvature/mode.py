@@ -12,6 +12,7 @@ import numpy.typing as npt
 import scipy.optimize
 import torch
 
+from autoguide_core.distributions.circle import TURN
 from autoguide_core.engine.curvature.gradients import Evaluator
 from autoguide_core.engine.curvature.whitening import by_curvature
 
@@ -52,9 +53,11 @@ class Mode:
         whitening = by_curvature(self.point, self.hessian)
         return self.log_density + whitening.log_det + 0.5 * len(self.point) * _LOG_TWO_PI
 
-    def holds(self, point: torch.Tensor) -> bool:
-        """Whether a point is this one, by the curvature's measure."""
+    def holds(self, point: torch.Tensor, circular: torch.Tensor | None = None) -> bool:
+        """Whether a point is this one, by the curvature's measure, and but for turns of angles."""
         gap = point - self.point
+        if circular is not None:
+            gap = torch.where(circular, gap - TURN * torch.round(gap / TURN), gap)
         return bool(gap @ self.hessian @ gap < _SAME * len(gap))
 
 
@@ -62,6 +65,7 @@ def find_modes(
     gradients: Evaluator,
     starts: Sequence[torch.Tensor],
     report: Callable[[int, int, float], None],
+    circular: torch.Tensor | None = None,
 ) -> list[Mode]:
     """Climb from each start, and keep the highest point and other proper modes that count.
 
@@ -72,6 +76,8 @@ def find_modes(
         gradients: The log density.
         starts: Starting points, each (D,).
         report: Called with starts done, starts in all, and the best log density.
+        circular: Which entries of a point are angles, bool (D,); a mode has copies at all turns,
+            of which one is kept.
 
     Returns:
         The highest point found, then, in order of the mass that their curvature promises, other
@@ -86,11 +92,11 @@ def find_modes(
         report(index + 1, len(starts), -best)
     modes: list[Mode] = []
     for value, at in sorted(rough, key=lambda one: one[0]):
-        known = any(mode.holds(torch.from_numpy(at)) for mode in modes)
+        known = any(mode.holds(torch.from_numpy(at), circular) for mode in modes)
         if known or (modes and -value < modes[0].log_density - _HOPELESSLY_BELOW):
             continue
         mode = _polished(gradients, value, at)
-        if any(other.holds(mode.point) for other in modes):
+        if any(other.holds(mode.point, circular) for other in modes):
             continue
         if not modes or (mode.fault is None and modes[0].fault is None):
             modes.append(mode)

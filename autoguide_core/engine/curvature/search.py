@@ -93,7 +93,7 @@ def search_modes(
     compiled = None
     if density.dim > _FEW:
         compiled = CompiledGradients(gradients, density.dim, POINTS_PER_CALL)
-    modes = find_modes(compiled or gradients, starts, report.phase("mode"))
+    modes = find_modes(compiled or gradients, starts, report.phase("mode"), density.circular)
     return Search(density, gradients, begin, start, tuple(modes), compiled)
 
 

@@ -110,6 +110,8 @@ ROWS = (
         (LOC, Parameter("concentration", "positive")),
         "a distribution of an angle in radians, normal-like around the circle",
         "exp(concentration cos(x - loc)) / (2 pi I0(concentration))",
-        note="Draws lie in [-pi, pi); the density takes any angle.",
+        ours=True,
+        note="Draws lie in [-pi, pi), data may be any angles. A latent is a point of the circle; "
+        "draws of its posterior are reported in the turn around their circular mean.",
     ),
 )

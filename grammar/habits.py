@@ -92,6 +92,12 @@ HABITS = (
         "in `data` write `$name[dim] : real`; a site is only drawn",
     ),
     Habit(
+        rf"^\s*{_NAME}\s*(?:\[[^\]]*\])?\s*:\s*(?P<found>(?P<type>int|real)\s*<\s*lower\s*=\s*"
+        r"(?P<lower>[^,<>]+?)\s*>)",
+        "bounds stand behind the type as they are read",
+        "write `$type >= $lower`, or `$type > $lower`",
+    ),
+    Habit(
         r"^\s*(?P<found>target\s*\+=)[^\n]*",
         "a term of the log density is a `factor` with a name",
         "write `factor name = expression`",

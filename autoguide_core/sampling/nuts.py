@@ -192,7 +192,7 @@ def _sampled(
     except RuntimeError as error:
         reason = " ".join(str(error).partition("Stack backtrace")[0].split())
         raise RequestError(
-            "sampler", f"NUTS broke off: {reason}", "try another seed, or longer tuning"
+            "sampler", f"NUTS failed: {reason}", "try another seed, or longer tuning"
         ) from error
     except BaseException:  # Ctrl-C must end the threads too
         sampler.cancel()

@@ -22,8 +22,15 @@ def check_likelihood(program: Program, diagnostics: Diagnostics) -> None:
         "PPL044",
         None if first is None else first.location.span,
         "the model observes nothing, so that its posterior is its prior",
-        "draw a variable of the data block: `y ~ …`",
+        f"draw a variable of the data block: `{_outcome(program)} ~ …`",
     )
+
+
+def _outcome(program: Program) -> str:
+    """Return the name of data that nothing reads, which may have been meant to be drawn."""
+    values = (value for one in statements(program.model) for value in values_of(one))
+    read = {reference.name for value in values for reference in references(value)}
+    return next((data.name for data in reversed(program.data) if data.name not in read), "y")
 
 
 def check_reached(program: Program, diagnostics: Diagnostics) -> None:

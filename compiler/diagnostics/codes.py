@@ -122,5 +122,5 @@ CODES: dict[str, Code] = _table(
     Code("PPL096", "data-index", "An index out of range"),
     Code("PPL097", "log-density", "No starting point with a density"),
     Code("PPL098", "output", "An output that cannot be written"),
-    Code("PPL099", "fit-failed", "The fit broke off"),
+    Code("PPL099", "fit-failed", "The fit failed"),
 )

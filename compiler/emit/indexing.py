@@ -8,6 +8,7 @@ from compiler.emit.imports import Import
 from compiler.emit.place import Place
 from compiler.emit.python import atom, method
 from compiler.ir import Constant, Expression, IndexAt, Items, Range, Reference
+from compiler.ir.queries import references
 from compiler.tables.reserved import python_name
 
 Emit = Callable[[Expression, Place], str]
@@ -55,12 +56,10 @@ def _text(index: Expression | Range, place: Place, emit: Emit) -> str:
         if text is not None:
             return text
     code = emit(index, place)
-    # Draws of Bernoulli and its like are floats, which torch does not take as an index.
-    return (
-        code
-        if index.type.index_of is not None or isinstance(index, Constant)
-        else method(code, "long()")
-    )
+    # Draws of Bernoulli and its like are floats, which torch does not take as an index; what is
+    # made of sizes alone is a number of Python.
+    whole = index.type.index_of is not None or all(r.kind == "size" for r in references(index))
+    return code if whole else method(code, "long()")
 
 
 def _same_slot(expr: IndexAt, gathers: Sequence[Expression], place: Place) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from compiler.diagnostics import did_you_mean
@@ -14,6 +15,7 @@ from compiler.resolve.vector_arguments import spread_numbers
 from compiler.tables.distribution_row import DistributionRow, Parameter
 from compiler.tables.distributions import DISTRIBUTIONS
 from compiler.tables.foreign import distribution_hint
+from compiler.tables.functions import FUNCTIONS
 from compiler.tables.mixtures import MIXTURE, POINT
 from grammar import nodes
 from grammar.span import Span
@@ -58,7 +60,7 @@ def resolve_distribution(
     row = DISTRIBUTIONS.get(call.function.text)
     if row is None:
         _unknown(call.function, scope)
-        for argument in (*call.arguments, *(k.value for k in call.keywords)):
+        for argument in _inside(call):
             expressions.resolve(argument, scope)
         return None
     if not _in_its_place(row, call, component, scope):
@@ -116,8 +118,26 @@ def _in_its_place(row: DistributionRow, call: nodes.Call, component: bool, scope
     return not message
 
 
+def _inside(call: nodes.Call) -> Iterator[nodes.Expr]:
+    """Yield the arguments of a call; of distributions in a list, as a mixture has them, theirs."""
+    for argument in (*call.arguments, *(keyword.value for keyword in call.keywords)):
+        for part in argument.items if isinstance(argument, nodes.ListLiteral) else (argument,):
+            if isinstance(part, nodes.Call) and part.function.text in DISTRIBUTIONS:
+                yield from _inside(part)
+            else:
+                yield part
+
+
 def _unknown(name: nodes.Name, scope: Scope) -> None:
     guess = did_you_mean(name.text, DISTRIBUTIONS)
+    if guess is None and name.text in FUNCTIONS:
+        scope.diagnostics.report(
+            "PPL016",
+            name.span,
+            f"`{name.text}` is a function, and no distribution",
+            f"write `x = {name.text}(…)` for a value that is computed",
+        )
+        return
     scope.diagnostics.report(
         "PPL016",
         name.span,

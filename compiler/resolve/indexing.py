@@ -138,6 +138,18 @@ def _fits(
             )
             return False
         return True
+    if isinstance(place, Reference) and place.kind == "size":
+        known = [s.name for s in scope.symbols.values() if s.type.index_of == place.name]
+        scope.diagnostics.report(
+            "PPL024",
+            node.span,
+            f"`{place.name}` is how many entries the dim has, which is no index into it",
+            f"index by data: `x[{known[0]}]`"
+            if known
+            else f"declare data that point into it, `g[obs] : index({place.name})`, and index by "
+            "them: `x[g]`",
+        )
+        return False
     if place.type.element != "int":
         scope.diagnostics.report(
             "PPL024",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compiler.diagnostics import did_you_mean
 from compiler.ir import Program
 from compiler.resolve.scope import Scope
 
@@ -21,4 +22,7 @@ def tell_unused(program: Program, scope: Scope) -> None:
     for symbol in scope.symbols.values():
         if not symbol.used and symbol.kind in _WARNINGS:
             code, message, remedy = _WARNINGS[symbol.kind]
+            drawn = [site.name for site in program.latents()] if symbol.kind == "data" else []
+            if meant := did_you_mean(symbol.name, drawn):
+                remedy = f"write `{symbol.name} ~ …` where `{meant}` is drawn, if that is meant"
             scope.diagnostics.report(code, symbol.span, message.format(symbol.name), remedy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,9 @@ _REMEDIES = {
     "PPL097": "check the data against this line, or give the site an init value",
     "PPL099": "try a lower learning rate or another guide",
 }
+
+_BEYOND = re.compile(r"index (?P<index>-?\d+) is out of bounds .* size (?P<size>\d+)")
+"""How torch says that an index is not one of an axis."""
 
 _REQUESTS = {
     "engine": "PPL081",
@@ -60,7 +64,7 @@ def told_in_the_spec(
         frames = traceback.extract_tb(cause.__traceback__)
         span = _line_span(diagnostics, module.spec_line(cause)) or _site_span(program, error.site)
         if place := _users_place(frames):
-            message = f"{doing} broke off: {type(cause).__name__}: {_sentence(cause)}{place}"
+            message = f"{doing} failed: {type(cause).__name__}: {_sentence(cause)}{place}"
             diagnostics.report("PPL099", span, message, "correct the function")
         elif isinstance(error, NoStart):
             diagnostics.report("PPL097", span, *_no_start(error, program))
@@ -73,12 +77,9 @@ def told_in_the_spec(
         if not any(frame.filename == module.filename for frame in frames):
             raise
         span = _line_span(diagnostics, module.spec_line(error))
-        diagnostics.report(
-            "PPL099",
-            span,
-            f"{doing} broke off: {type(error).__name__}: {_sentence(error)}" + _users_place(frames),
-            "check this line with the data at hand; `pplc emit module` prints the code it became",
-        )
+        what, remedy = _what_happened(error)
+        message = f"{doing} failed: {what}{_users_place(frames)}"
+        diagnostics.report("PPL099", span, message, remedy)
         raise SpecError(diagnostics) from error
 
 
@@ -141,6 +142,21 @@ def _name_in_the_spec(program: Program, site: str) -> str:
 def _sentence(error: BaseException) -> str:
     message = str(error).split("Trace Shapes:")[0]  # what Pyro adds to any error in a model
     return " ".join(message.split())[:400].rstrip(".")
+
+
+def _what_happened(error: BaseException) -> tuple[str, str]:
+    """Say what an error of the emitted code is, and what to do about it."""
+    beyond = _BEYOND.search(str(error)) if isinstance(error, IndexError) else None
+    if beyond is None:
+        return (
+            f"{type(error).__name__}: {_sentence(error)}",
+            "check this line with the data at hand; `pplc emit module` prints the code it became",
+        )
+    index, size = int(beyond["index"]), int(beyond["size"])
+    return (
+        f"an index is {index} where there are {size} entries",
+        f"correct the index: it runs from 0 to {size - 1}, also where its data count from 1",
+    )
 
 
 def _users_place(frames: traceback.StackSummary) -> str:

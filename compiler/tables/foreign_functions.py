@@ -157,6 +157,9 @@ SAME_AS: Mapping[str, str] = {
 
 SENTENCES: Mapping[str, str] = {
     "append_array": "use `concat`",
+    "lag": "write `prev(x)` in `recur dim { … }`",
+    "previous": "write `prev(x)` in `recur dim { … }`",
+    "shift": "write `prev(x)` in `recur dim { … }`",
     "append_col": "use `columns` to set vectors side by side",
     "append_row": "use `concat`",
     "cbind": "use `columns` to set vectors side by side",

@@ -35,6 +35,12 @@ IN_A_MODEL = [
         "in `data` write `name[dim] : real > 0`; a site is only drawn",
     ),
     (
+        "n : int<lower = 0>",
+        "int<lower = 0>",
+        "bounds stand behind the type as they are read",
+        "write `int >= 0`, or `int > 0`",
+    ),
+    (
         "vector<lower=0, upper=1>[N] p",
         "vector<lower=0, upper=1>",
         "this is a declaration of Stan, its type before its name",

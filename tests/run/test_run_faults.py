@@ -79,6 +79,23 @@ model m {
     assert told.span.line == 5
 
 
+def test_an_index_beyond_its_dim_is_told_in_the_spec_s_words():
+    text = """\
+data { dim o
+  dim g = 3
+  i[o] : index(g)
+  y[o] : real }
+model m {
+  plate g { a ~ Normal(0, 1) }
+  plate o { y ~ Normal(a[i + 1], 1) }
+}
+"""
+    assert fit_faults(text, {"i": [0, 1, 2], "y": [1.0, 2.0, 3.0]}) == [
+        "PPL099 the fit failed: an index is 3 where there are 3 entries (correct the index: it "
+        "runs from 0 to 2, also where its data count from 1)"
+    ]
+
+
 def test_data_that_do_not_fit_are_told():
     assert fit_faults(data={**SCHOOLS, "sigma": [1, 2, -3, 4]})[0].startswith("PPL093")
 

@@ -63,7 +63,7 @@ def test_an_error_is_told_at_its_line(module):
         module.call("model", {"school": 0})
     (told,) = caught.value.diagnostics
     assert told.code == "PPL099"
-    assert told.message.startswith("the fit broke off: ZeroDivisionError: division by zero")
+    assert told.message.startswith("the fit failed: ZeroDivisionError: division by zero")
     assert told.span is not None
     assert SPEC[told.span.start : told.span.end] == "line 9"
     assert (told.span.line, told.span.column) == (9, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from io import BufferedReader
+from typing import BinaryIO
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -13,6 +14,9 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+_BLOCK = 2**16
+"""Bytes to read at a time where it is not known how many there are."""
+
 _AT_ONCE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -65,9 +69,22 @@ def read_up_to(path: str | os.PathLike[str], most: int) -> bytes:
     """
     try:
         with open_file(path) as file:
-            return file.read(most + 1) or b""
+            return read_start(file, most, os.fstat(file.fileno()).st_size)
     except OSError as error:
         raise UnreadableError(f"cannot be read: {_words(error)}") from None
+
+
+def read_start(file: BinaryIO, most: int, likely: int = 0) -> bytes:
+    """Return what is left of an open file, or the first `most + 1` bytes of it.
+
+    Python takes memory for all bytes that a read asks for, be the file ever so small; so no more is
+    asked for than there are likely to be.
+    """
+    parts, left = [], most + 1
+    while left > 0 and (part := file.read(min(left, max(likely, _BLOCK)))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 def read_text(path: str | os.PathLike[str], most: int) -> str:

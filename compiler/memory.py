@@ -24,6 +24,9 @@ _OF_TORCH = (
 )
 """How torch and numpy say, in a RuntimeError or ValueError, that an array has no room."""
 
+_OF_IMPORTS = ("failed to map segment", "cannot allocate memory", "Cannot allocate memory")
+"""How it is said, in an ImportError or OSError, that a library has no room."""
+
 
 def most_memory() -> int | None:
     """Return the bytes that this process could have if it were alone; None where nobody says."""
@@ -61,6 +64,8 @@ def is_out_of_memory(error: BaseException) -> bool:
         if isinstance(cause, MemoryError):
             return True
         if isinstance(cause, RuntimeError | ValueError) and any(w in str(cause) for w in _OF_TORCH):
+            return True
+        if isinstance(cause, ImportError | OSError) and any(w in str(cause) for w in _OF_IMPORTS):
             return True
         cause = cause.__cause__
     return False

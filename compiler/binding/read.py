@@ -18,7 +18,7 @@ from compiler.binding.snapshot import Watched, mapped
 from compiler.binding.sources import Content, Source, SourceError, reading
 from compiler.binding.storable import why_unstorable
 from compiler.diagnostics import Diagnostics
-from compiler.files import UnreadableError, open_file, shown
+from compiler.files import UnreadableError, open_file, read_start, shown
 
 MAX_BYTES = 2 * 1024**3
 """The largest file that is read as a whole; those that can be mapped may be larger."""
@@ -149,7 +149,7 @@ def _content(
     if maps and size >= MAPPED_FROM:
         memory, digest, watched = mapped(file, path)
         return memory, digest, () if watched is None else (watched,)
-    content = start + (file.read(MAX_BYTES + 1 - len(start)) or b"")
+    content = start + read_start(file, MAX_BYTES - len(start), size)
     if not content:
         raise SourceError(f"{shown(path)} is empty", "give a file with data in it")
     if len(content) > MAX_BYTES:

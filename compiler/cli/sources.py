@@ -22,11 +22,12 @@ def source(path: str, *, or_ir: bool = False) -> Diagnostics:
     Raises:
         SpecError: It cannot be read.
     """
+    from compiler.files import read_start
     from compiler.reading import MOST_BYTES, MOST_IR_BYTES, decode, read_file
 
     if path == STDIN:
         diagnostics = Diagnostics("<stdin>", "")
-        content = sys.stdin.buffer.read((MOST_IR_BYTES if or_ir else MOST_BYTES) + 1)
+        content = read_start(sys.stdin.buffer, MOST_IR_BYTES if or_ir else MOST_BYTES)
         text = decode(content, diagnostics, or_ir=or_ir)
     else:
         diagnostics = Diagnostics(path, "")

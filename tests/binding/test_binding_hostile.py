@@ -11,6 +11,7 @@ import re
 import signal
 import socket
 import struct
+import tracemalloc
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
@@ -146,6 +147,17 @@ def test_hostile_files_are_refused_at_their_place(case: str, tmp_path: Path) -> 
     fault = one(Y, tmp_path / name)
     assert str(tmp_path / name) in fault
     assert re.search(words, fault), fault
+
+
+def test_a_small_file_takes_little_memory(tmp_path: Path) -> None:
+    (tmp_path / "y.csv").write_text("y\n1\n2\n")
+    bound(Y, tmp_path / "y.csv")
+    tracemalloc.start()
+    try:
+        bound(Y, tmp_path / "y.csv")
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_is_no_file_is_refused_unopened(tmp_path: Path) -> None:

@@ -118,6 +118,9 @@ def test_errors_of_memory_are_known() -> None:
             make()
         assert is_out_of_memory(caught.value), caught.value
     assert not is_out_of_memory(RuntimeError("another"))
+    assert is_out_of_memory(ImportError("libx.so: failed to map segment from shared object"))
+    assert is_out_of_memory(OSError(12, "Cannot allocate memory"))
+    assert not is_out_of_memory(ImportError("libx.so: no such file"))
 
 
 def test_how_much_memory_there_is(monkeypatch: pytest.MonkeyPatch) -> None:

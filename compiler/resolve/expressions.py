@@ -128,6 +128,15 @@ class Expressions:
                 f"call it: `{name.text}(…)`",
             )
             return None
+        if symbol.kind == "factor":
+            scope.diagnostics.report(
+                "PPL018",
+                name.span,
+                f"`{name.text}` is the name of a factor, not of a value",
+                f"name the value on a line of its own, `term = …`, then write `factor {name.text} "
+                "= term`, and `term` here",
+            )
+            return None
         if symbol.kind == "dim":
             return Reference(
                 name=name.text,

@@ -116,7 +116,7 @@ class Body:
             )
             return []
         value = self.expressions.resolve(statement.value, scope)
-        scope.define(statement.name, "local").used = True
+        scope.define(statement.name, "factor").used = True
         if value is None:
             return []
         if value.type.event:

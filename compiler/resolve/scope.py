@@ -16,7 +16,17 @@ from grammar import nodes
 from grammar.span import Span
 
 SymbolKind = Literal[
-    "dim", "data", "derived", "site", "record", "local", "parameter", "function", "extern", "states"
+    "dim",
+    "data",
+    "derived",
+    "site",
+    "record",
+    "local",
+    "factor",
+    "parameter",
+    "function",
+    "extern",
+    "states",
 ]
 
 KIND_WORDS: dict[SymbolKind, str] = {
@@ -26,6 +36,7 @@ KIND_WORDS: dict[SymbolKind, str] = {
     "site": "a site",
     "record": "a recorded value",
     "local": "a value of the model",
+    "factor": "a factor",
     "parameter": "a parameter of the function",
     "function": "a function",
     "extern": "a function",

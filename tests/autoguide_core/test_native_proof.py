@@ -290,30 +290,60 @@ def test_equations_are_solved_by_torch_and_that_is_said() -> None:
     assert [note[:42] for note in found.notes] == ["evaluated by the graph, not compiled: the "]
 
 
-@pytest.mark.parametrize("engine", ["native", "auto"])
-def test_steps_that_are_wrong_only_where_they_lead_to_are_made_again(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, engine: str
-) -> None:
-    """The proof at the start, where a is 0, finds nothing."""
+@pytest.fixture
+def wrong_from_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the compiler's exponential be a tenth too great beyond one."""
     written = passes.program_source
 
-    def wrong_from_one(*arguments: object) -> str:
+    def source(*arguments: object) -> str:
         text = written(*arguments)  # type: ignore[arg-type]
         return re.sub(r"m_exp\((\w+)\)", r"(m_exp(\1) * (\1 > 1 ? 1.1 : 1))", text)
 
-    def model() -> None:
-        a = pyro.sample("a", dist.Normal(0.0, 3.0))
-        pyro.sample("y", dist.Normal(a.exp(), 0.5), obs=torch.tensor(7.5))
+    monkeypatch.setattr(passes, "program_source", source)
 
-    monkeypatch.setattr(passes, "program_source", wrong_from_one)
-    guide = AutoDelta(model, init_loc_fn=init_to_value(values={"a": torch.tensor(0.0)}))
+
+def rate() -> None:
+    a = pyro.sample("a", dist.Normal(0.0, 3.0))
+    pyro.sample("y", dist.Normal(a.exp(), 0.5), obs=torch.tensor(7.5))
+
+
+def delta(at: float = 0.0) -> AutoDelta:
+    return AutoDelta(rate, init_loc_fn=init_to_value(values={"a": torch.tensor(at)}))
+
+
+@pytest.mark.usefixtures("wrong_from_one")
+@pytest.mark.parametrize("engine", ["native", "auto"])
+def test_steps_that_are_wrong_only_where_they_lead_to_are_made_again(engine: str) -> None:
+    """The proof at the start, where a is 0, finds nothing."""
     if engine == "auto":  # so that it is there at once
-        fit(model, guide, settings=FitSettings(method="adam", steps=1, engine="native"))
+        fit(rate, delta(), settings=FitSettings(method="adam", steps=1, engine="native"))
     settings = FitSettings(method="adam", steps=1500, engine=engine)
-    result = fit(model, guide, settings=settings)
+    result = fit(rate, delta(), settings=settings)
     assert result.guide.median()["a"].item() == pytest.approx(math.log(7.5), abs=0.01)
     assert result.engine == "graph"
-    assert (
-        "stepped by the graph, not compiled: the compiled code is wrong (" in result.engine_reason
-    )
+    assert "by the graph, not compiled: the compiled code is wrong (" in result.engine_reason
     assert len(result.elbo) == len(result.elbo_steps) == 1500
+
+
+@pytest.mark.usefixtures("wrong_from_one")
+def test_what_is_said_of_steps_made_again_is_said_of_those() -> None:
+    """Its verdict, too: the parameter is still on its way."""
+    options = {"lr": 0.001}
+    asked = FitSettings(method="adam", steps=400, tolerance=1e9, optimizer_options=options)
+    native, graph = (
+        fit(rate, delta(0.9), settings=replace(asked, engine=engine))
+        for engine in ("native", "graph")
+    )
+    assert "compiled code is wrong" in native.engine_reason
+    assert not graph.converged
+    assert native.verdict == graph.verdict
+    assert native.elbo.tolist() == graph.elbo.tolist()
+
+
+@pytest.mark.usefixtures("wrong_from_one")
+def test_steps_of_many_fits_are_made_again() -> None:
+    settings = FitSettings(method="adam", steps=1500, engine="native")
+    many = fit_many(rate, delta(), restarts=2, jitter=0.1, settings=settings)
+    for result in many.results:
+        assert result.engine == "graph"
+        assert result.guide.median()["a"].item() == pytest.approx(math.log(7.5), abs=0.01)

@@ -18,7 +18,7 @@ from autoguide_core.engine.stepping.loop import Plan
 from autoguide_core.engine.stepping.pace import Pace
 from autoguide_core.engine.stepping.progressed import Engines, in_words, stuck_at
 from autoguide_core.engine.stepping.runner import Runner
-from autoguide_core.engine.stepping.step import State
+from autoguide_core.engine.stepping.step import State, copied, restore
 from autoguide_core.engine.stepping.stepper import Stepper
 
 
@@ -67,6 +67,8 @@ def run_many(
 ) -> None:
     """Make the steps, until all are made or no fit can go on.
 
+    Where compiled steps prove wrong in the end, all are made again from the graph.
+
     Args:
         plan: The plan of each fit.
         stepper: What makes the steps of all.
@@ -74,8 +76,26 @@ def run_many(
         run: Where they stand; changed in place.
         after_block: Called after each block.
     """
-    theta, stops = run.state["theta"], [stop + 1 for stop in run.drifts[0].stops]
+    state, noted = copied(run.state), [drift.record() for drift in run.drifts]
     stepper.look_round()
+    _run(plan, stepper, source, run, after_block)
+    if not stepper.holds():
+        restore(run.state, state)
+        for drift, before in zip(run.drifts, noted, strict=True):
+            drift.take_up(before)
+        run.elbo[:] = np.nan
+        run.done, run.engines = 0, []
+        _run(plan, stepper, source, run, after_block)
+
+
+def _run(
+    plan: Plan,
+    stepper: Stepper,
+    source: NoiseOfMany,
+    run: ManySteps,
+    after_block: Callable[[ManySteps], None],
+) -> None:
+    theta, stops = run.state["theta"], [stop + 1 for stop in run.drifts[0].stops]
     pace = Pace(sum(draw.numel for draw in stepper.draws))
     while run.done < plan.total and not run.are_stuck:
         first, runner = run.done, stepper.runner

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -93,12 +92,13 @@ def run_steps(
         FitError: If the ELBO is not a finite number at half of the last hundred steps.
     """
     state, done = copied(progressed.state), progressed.done
-    drift, engines = copy.deepcopy(progressed.drift), list(progressed.engines)
+    noted, engines = progressed.drift.record(), list(progressed.engines)
     stepper.look_round()
     _run(plan, stepper, progressed, after_block)
     if not stepper.holds():
         restore(progressed.state, state)
-        progressed.done, progressed.drift, progressed.engines = done, drift, engines
+        progressed.drift.take_up(noted)
+        progressed.done, progressed.engines = done, engines
         _run(plan, stepper, progressed, after_block)
 
 

@@ -35,8 +35,8 @@ def main() -> int:
                 continue
             differ += not found.is_alike
             print(
-                f"{name}, {found.engine}: ELBO {found.elbo:+.1f}, gradient {found.gradient:.1f} "
-                f"standard errors at most ({found.entries} entries; {found.parameter})"
+                f"{name}, {engine}: ELBO {found.elbo:+.1f}, gradient {found.gradient:.1f} "
+                f"standard errors at most ({found.entries} entries; {found.where})"
                 + ("" if found.is_alike else "  DIFFERS"),
                 flush=True,
             )

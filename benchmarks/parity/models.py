@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pyro
@@ -15,24 +13,11 @@ from pyro.nn import PyroModule, PyroSample
 from torch import Tensor, nn
 
 from autoguide_core import AutoDelta, AutoMultivariateNormal, AutoNormal
+from benchmarks.parity.amortised import deep_markov, find_and_infer, semi_supervised
+from benchmarks.parity.case import Case, Pair
+from benchmarks.parity.epidemic import epidemic
 
-Pair = tuple[Callable[..., Any], Any]
 ROWS = 24
-
-
-@dataclass(frozen=True)
-class Case:
-    """A model and its guide.
-
-    Attributes:
-        make: Makes both; called with the default dtype that they shall have.
-        elbo: The estimator of Pyro's to compare with: ``trace``, ``enum`` or ``graph``.
-        depth: How many plates are nested, for ``enum``.
-    """
-
-    make: Callable[[], Pair]
-    elbo: str = "trace"
-    depth: int = 1
 
 
 def _data() -> tuple[Tensor, Tensor]:
@@ -254,4 +239,8 @@ CASES = {
     "inclined plane": Case(inclined_plane),
     "topics": Case(topics, "enum", depth=2),
     "maximum likelihood": Case(by_likelihood),
+    "attend, infer, repeat": Case(find_and_infer, "graph"),
+    "deep Markov model": Case(deep_markov),
+    "semi-supervised autoencoder": Case(semi_supervised, "enum"),
+    "epidemic": Case(epidemic),
 }

@@ -12,7 +12,7 @@ import torch
 
 from autoguide_core import FitSettings, fit
 
-_RATE = 1e-9
+_RATE = 1e-11
 """So small a step leaves the parameters where they are; the sum of steps is that of gradients."""
 
 
@@ -93,8 +93,18 @@ def apart(found: Moments, stock: Moments, share: float) -> tuple[float, str]:
         stock: Stock Pyro's.
         share: The errors of the engine's mean gradient as a share of stock Pyro's.
     """
+    return max((abs(elbo_apart(found, stock)), "the ELBO"), slopes_apart(found, stock, share))
+
+
+def elbo_apart(found: Moments, stock: Moments) -> float:
+    """Return by how many standard errors an engine's mean ELBO lies above stock Pyro's."""
     scale = math.hypot(found.error, stock.error) + 1e-6 * (1 + abs(stock.elbo))
-    worst = abs(found.elbo - stock.elbo) / scale, "the ELBO"
+    return (found.elbo - stock.elbo) / scale
+
+
+def slopes_apart(found: Moments, stock: Moments, share: float) -> tuple[float, str]:
+    """Return the same for the gradients, at their worst entry; arguments as those of `apart`."""
+    worst = 0.0, "no gradient"
     for name, slope in stock.slopes.items():
         if name not in found.slopes:
             return math.inf, f"{name}, which is not there"

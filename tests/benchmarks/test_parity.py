@@ -14,6 +14,10 @@ QUICK = (
     "deep exponential family",
     "score function",
     "maximum likelihood",
+    "attend, infer, repeat",
+    "deep Markov model",
+    "semi-supervised autoencoder",
+    "epidemic",
 )
 
 

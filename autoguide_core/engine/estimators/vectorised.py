@@ -122,14 +122,8 @@ class _Remembering(OperationMode):
         super().__init__()
         self.results: list[Any] = []
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        result = func(*args, **(kwargs or {}))
+    def operate(self, func: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        result = func(*args, **keywords)
         if torch.Tag.nondeterministic_seeded in func.tags:
             with _disable_current_modes():  # it may be written to later
                 kept = _pytree.tree_map_only(Tensor, torch.clone, result)
@@ -149,14 +143,8 @@ class _Recalling(OperationMode):
         super().__init__()
         self._rest, self._place = iter(results), place
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        result = func(*args, **(kwargs or {}))
+    def operate(self, func: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        result = func(*args, **keywords)
         if torch.Tag.nondeterministic_seeded in func.tags:
             with _disable_current_modes():
                 _pytree.tree_map(self._fill, result, next(self._rest))

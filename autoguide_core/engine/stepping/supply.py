@@ -9,7 +9,7 @@ made one by one by Python are the same, number for number.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import pyro
@@ -157,19 +157,7 @@ class _RandomOperations(OperationMode):
         super().__init__()
         self._source = source
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """No: to be kept out of torch's compiler would import it first, for a second."""
-        return False
-
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        keywords = kwargs or {}
+    def operate(self, func: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         if torch.Tag.nondeterministic_seeded not in func.tags:
             return func(*args, **keywords)
         result = from_plain_noise(self._source.take, func, args, keywords)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
@@ -15,3 +19,23 @@ class OperationMode(TorchDispatchMode):
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         return False
+
+    @abstractmethod
+    def operate(self, func: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Give the result of an operation of ATen.
+
+        Args:
+            func: The operation.
+            args: Its positional arguments.
+            keywords: Its keyword arguments, a copy.
+        """
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """What torch calls."""
+        return self.operate(func, args, dict(kwargs or {}))

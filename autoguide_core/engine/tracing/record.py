@@ -123,14 +123,7 @@ class _Recorder(OperationMode):
         self._graph.output([self._node_of(o) if isinstance(o, Tensor) else o for o in outputs])
         return self._graph
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        keywords = dict(kwargs or {})
+    def operate(self, func: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         rule = self._decompositions.get(func)
         if rule is not None:
             with self:

@@ -113,14 +113,7 @@ class _Operations(OperationMode):
         super().__init__()
         self._memories = memories
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        keywords = dict(kwargs or {})
+    def operate(self, func: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         given = _tensors((args, keywords))
         varies = self._memories.vary(given)
         reads = _gives_numbers(func)

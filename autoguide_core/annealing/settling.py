@@ -11,7 +11,7 @@ from torch import Tensor
 
 from autoguide_core.annealing.moves import Mover
 from autoguide_core.annealing.particles import Particles
-from autoguide_core.annealing.parts import middles
+from autoguide_core.annealing.parts import middles, spreads
 
 _ADAPTING, _LEAST_MOVES, _MOST_MOVES = 3, 4, 40
 _LEAST_ROUNDS, _MOST_ROUNDS = 2, 8
@@ -103,7 +103,8 @@ def _memory(origin: Tensor, points: Tensor, part_of: Tensor) -> float:
     shares of them are right from the first.
     """
     middle = middles(points, part_of)
-    before, after = origin - middle, points - middle
+    spread = spreads(points - middle, part_of)  # or else a wide part's draws remember its width
+    before, after = (origin - middle) / spread, (points - middle) / spread
     in_place = _correlation(before, after)
     in_distance = _correlation(before.abs(), after.abs())
     return float(torch.cat([in_place, in_distance]).max())

@@ -72,6 +72,20 @@ def test_modes_that_are_known_get_their_shares() -> None:
     assert found.evidence == pytest.approx(0.0, abs=0.05)
 
 
+def test_draws_of_a_narrow_mode_and_a_wide_one_are_no_memory() -> None:
+    def uneven(at: Tensor) -> Tensor:
+        return torch.logaddexp(normal(at[:, 0], -9.0, 0.5), normal(at[:, 0], 9.0, 2.0))
+
+    base = NormalMixture(
+        torch.tensor([[-9.0], [9.0]], dtype=torch.float64),
+        torch.tensor([[[0.5]], [[2.0]]], dtype=torch.float64),
+        torch.tensor([0.5, 0.5], dtype=torch.float64),
+    )
+    found = anneal(with_slopes(uneven), base, 4000, 2, PLENTY)
+    assert found.fault is None
+    assert found.memory < 0.1
+
+
 def test_a_mixture_scores_what_it_draws() -> None:
     generator = torch.Generator().manual_seed(0)
     base = NormalMixture(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -19,6 +20,7 @@ from autoguide_core.engine.native import toolchain as toolchains
 from autoguide_core.engine.native.cache import Cache, key_of, open_cache
 from autoguide_core.engine.native.compilation import Compilation, CompileError, shared_library
 from autoguide_core.engine.native.errors import NativeUnavailable
+from autoguide_core.engine.native.runner import NativeRunner
 from autoguide_core.engine.native.toolchain import (
     LARGE_SOURCE,
     CompilerUnavailable,
@@ -498,6 +500,12 @@ def test_a_compilation_that_hangs_is_given_up(
     monkeypatch.setattr(builds, "_LONGEST", 0.2)
     with pytest.raises(CompileError, match=r"did not end within 0\.2 s"):
         shared_library(constant(48))
+
+
+def test_a_library_without_the_code_is_not_run(folder: Path) -> None:
+    library, nothing = shared_library("int other;"), cast(Any, None)
+    with pytest.raises(NativeUnavailable, match="without the code"):
+        NativeRunner(library, nothing, nothing, (), (), {})
 
 
 def test_cancelling_stops_the_compiler_with_all_that_it_started(

@@ -12,6 +12,7 @@ import torch
 from torch.utils import _pytree
 
 from autoguide_core.engine.interrupts import Interrupts
+from autoguide_core.engine.native.errors import NativeUnavailable
 from autoguide_core.engine.native.foreign import ForeignCall
 from autoguide_core.engine.native.memory import Memory
 from autoguide_core.engine.native.program import Program, Ref, Storage
@@ -56,7 +57,10 @@ class NativeRunner:
         *,
         spoilt: bool = False,
     ) -> None:
-        self._entry = ctypes.CDLL(str(library)).run
+        try:
+            self._entry = ctypes.CDLL(str(library)).run
+        except AttributeError:
+            raise NativeUnavailable("the compiler made a library without the code") from None
         self._entry.restype = ctypes.c_int64
         self._by_step = [*program.of_role("noise"), *program.of_role("row")]
         self._result = program.results[-1].shape

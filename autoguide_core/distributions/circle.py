@@ -60,6 +60,11 @@ for registry in (biject_to, transform_to):
     registry.register(_Circle, lambda _: _AnyTurn())
 
 
+def support_of_angles(one_turn: bool) -> constraints.Constraint:
+    """The support of an angle: one turn around zero, for a model that uses it as a number."""
+    return constraints.interval(-math.pi, math.pi) if one_turn else circle
+
+
 def is_circular(support: Any) -> bool:
     """Whether the numbers of a support are angles."""
     while isinstance(support, constraints.independent):

@@ -13,7 +13,7 @@ from pyro.distributions import constraints
 from torch import Tensor
 from torch.distributions.utils import broadcast_all, lazy_property
 
-from autoguide_core.distributions.circle import circle
+from autoguide_core.distributions.circle import support_of_angles
 
 _MOST = 10_000.0
 _NODES, _NODES_BY_CORRELATION = 96, 256
@@ -45,12 +45,12 @@ class SineBivariateVonMises(dist.SineBivariateVonMises):
         correlation: The sine model's parameter; or else
         weighted_correlation: it divided by the root of the product of the concentrations.
         validate_args: As in every distribution.
+        one_turn: Whether both lie in [-pi, pi]; see `VonMises`.
 
     Raises:
         ValueError: If not exactly one of the correlations is given.
     """
 
-    support = constraints.independent(circle, 1)
     _smaller: Callable[[], Tensor] | None = None
     """Computes the normaliser of what this one was expanded from."""
     arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {
@@ -68,7 +68,10 @@ class SineBivariateVonMises(dist.SineBivariateVonMises):
         correlation: float | Tensor | None = None,
         weighted_correlation: float | Tensor | None = None,
         validate_args: bool | None = None,
+        *,
+        one_turn: bool = False,
     ) -> None:
+        self.one_turn = one_turn
         if (correlation is None) == (weighted_correlation is None):
             raise ValueError("give either a correlation or a weighted correlation")
         correlation_is_weighted = weighted_correlation is not None
@@ -85,6 +88,11 @@ class SineBivariateVonMises(dist.SineBivariateVonMises):
         super(dist.SineBivariateVonMises, self).__init__(
             phi_loc.shape, torch.Size([2]), validate_args=validate_args
         )
+
+    @constraints.dependent_property(is_discrete=False, event_dim=1)  # type: ignore[untyped-decorator]
+    def support(self) -> constraints.Constraint:
+        """The circle for each, or one turn."""
+        return constraints.independent(support_of_angles(self.one_turn), 1)
 
     @lazy_property  # type: ignore[untyped-decorator]
     def norm_const(self) -> Tensor:
@@ -165,6 +173,7 @@ class SineBivariateVonMises(dist.SineBivariateVonMises):
         shape = torch.Size(batch_shape)
         for name in self.arg_constraints:
             setattr(new, name, getattr(self, name).expand(shape))
+        new.one_turn = self.one_turn
         new._nodes, new._smaller = self._nodes, partial(getattr, self, "norm_const")
         super(dist.SineBivariateVonMises, new).__init__(
             shape, self.event_shape, validate_args=False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from compiler.emit.angles import Angles, used_as_numbers
 from compiler.emit.imports import Import
 from compiler.emit.names import sizes_taken
 from compiler.ir import Function, Program
@@ -41,6 +42,7 @@ class Place:
         listed: Values that are lists of their steps there.
         states: The states of each hidden chain, which are an axis of what depends on it.
         size_names: What sizes are called here, by dim, where they do not have the dim's name.
+        as_numbers: Latent angles of which it matters of which turn they are.
         uneven: Whether values may lack left dims that others of their type have: those of first
             steps do, in the loop of a `recur` and in the functions that it calls.
     """
@@ -55,6 +57,7 @@ class Place:
     listed: frozenset[str] = frozenset()
     states: dict[str, Axis] = field(default_factory=dict)
     size_names: dict[str, str] = field(default_factory=dict)
+    as_numbers: Angles = frozenset()
     uneven: bool = False
 
     @classmethod
@@ -66,6 +69,7 @@ class Place:
             needs,
             sizes_taken(program),
             states={s.name: s.states for s in program.sites() if s.states is not None},
+            as_numbers=used_as_numbers(program),
         )
 
     def size(self, dim: str) -> str:

@@ -149,6 +149,8 @@ def _distribution(
     parts = arguments_code(
         distribution.arguments, row, distribution.positional, left, carrier, place
     )
+    if site.name in place.as_numbers:
+        parts.append("one_turn=True")
     if site.imputes is not None:
         parts.append(f"near={python_name(site.imputes)}")
         place.needs.names.add(site.imputes)

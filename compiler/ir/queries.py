@@ -88,31 +88,32 @@ def unconstrained_size(
             return prod(lengths)
 
 
+def parts(expression: Expression | Range) -> tuple[Expression | Range, ...]:
+    """Return the expressions directly inside one, from the left."""
+    match expression:
+        case Apply():
+            return (*expression.arguments, *expression.options.values())
+        case Invoke():
+            return expression.arguments
+        case Items():
+            return expression.items
+        case Filled():
+            return (expression.data, expression.values)
+        case IndexAt():
+            return (expression.base, *expression.indices)
+        case Lag():
+            return (expression.base, *(e for e in (expression.default,) if e is not None))
+        case Initially():
+            return (expression.initial, expression.then)
+        case _:
+            return ()
+
+
 def subexpressions(expression: Expression | Range) -> Iterator[Expression]:
     """Yield an expression and every one inside it, from the left."""
     if not isinstance(expression, Range):
         yield expression
-    match expression:
-        case Apply():
-            inner: Iterable[Expression | Range] = (
-                *expression.arguments,
-                *expression.options.values(),
-            )
-        case Invoke():
-            inner = expression.arguments
-        case Items():
-            inner = expression.items
-        case Filled():
-            inner = (expression.data, expression.values)
-        case IndexAt():
-            inner = (expression.base, *expression.indices)
-        case Lag():
-            inner = (expression.base, *(e for e in (expression.default,) if e is not None))
-        case Initially():
-            inner = (expression.initial, expression.then)
-        case _:
-            inner = ()
-    for part in inner:
+    for part in parts(expression):
         yield from subexpressions(part)
 
 

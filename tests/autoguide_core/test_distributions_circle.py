@@ -33,6 +33,21 @@ def test_pairs_of_angles_are_circular_too() -> None:
     assert not is_circular(dist.Normal(0.0, 1.0).support)
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        VonMises(torch.tensor(1.0), 2.0, one_turn=True),
+        SineBivariateVonMises(0.0, 0.0, 1.0, 2.0, correlation=0.1, one_turn=True),
+    ],
+    ids=["one", "pair"],
+)
+def test_an_angle_may_be_kept_to_one_turn(made: dist.TorchDistribution) -> None:
+    for one in (made, made.expand([3]), made.expand([3]).to_event(1)):
+        assert not is_circular(one.support)
+        assert one.support.check(one.sample()).all()
+        assert not one.support.check(one.sample() + TURN).any()
+
+
 def test_data_may_be_of_any_turn() -> None:
     made = VonMises(torch.tensor(1.0), 2.0, validate_args=True)
     at = torch.tensor([-3.0, 0.5])

@@ -112,6 +112,8 @@ ROWS = (
         "exp(concentration cos(x - loc)) / (2 pi I0(concentration))",
         ours=True,
         note="Draws lie in [-pi, pi), data may be any angles. A latent is a point of the circle; "
-        "draws of its posterior are reported in the turn around their circular mean.",
+        "draws of its posterior are reported in the turn around their circular mean. Where a model "
+        "does more with it than take its sine or cosine, add to it, or have other angles drawn "
+        "around it, it lies in [-pi, pi].",
     ),
 )

@@ -53,6 +53,8 @@ class Folder:
         def limit() -> None:
             resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)  # a job in the background ignores some
 
         environment = {
             "PPLC_COMPILER": "none",

@@ -78,7 +78,7 @@ def settle(
         if settled or memory > _REMEMBERED or mover.is_exhausted:
             break
     fault = _fault(mover.acceptance, memory, drift, stuck)
-    if fault is None and rounds < _LEAST_ROUNDS:
+    if (fault is None and rounds < _LEAST_ROUNDS) or (mover.is_exhausted and memory > _FORGOTTEN):
         fault = "there was no time to see whether they have settled"
     return Settled(particles, moves, memory, drift, stuck, fault)
 

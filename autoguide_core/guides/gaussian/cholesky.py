@@ -35,7 +35,7 @@ class SparseCholesky:
     """The factorised Normal with information vector Σ Sw and precision Σ SSᵀ over factors (w, S).
 
     Args:
-        fronts: The order of elimination.
+        fronts: The order of elimination, on the device of the factors.
         roots: For each factor S, shape (B, n, k): a square root of its precision.
         whites: For each factor w, shape (B, k).
         size: The length D of the packed vector.
@@ -63,15 +63,15 @@ class SparseCholesky:
             info = matrices[0].new_zeros(batch * width)
             for source in front.sources:
                 matrix, vector = matrices[source.term], vectors[source.term]
-                precision.index_add_(0, source.matrix.to(matrix.device), matrix.reshape(-1))
-                info.index_add_(0, source.vector.to(matrix.device), vector.reshape(-1))
+                precision.index_add_(0, source.matrix, matrix.reshape(-1))
+                info.index_add_(0, source.vector, vector.reshape(-1))
             precision = precision.reshape(batch, width, width)
             info = info.reshape(batch, width, 1)
             upper = _upper_root(precision[:, :split, :split], front)
             joined = torch.cat([precision[:, :split, split:], info[:, :split]], dim=-1)
             solved = torch.linalg.solve_triangular(upper, joined, upper=True)
             weight, shift = solved[..., :-1], solved[..., -1:]
-            self._steps.append(_Step(front.index.to(upper.device), upper, weight, shift))
+            self._steps.append(_Step(front.index, upper, weight, shift))
             self.log_det = self.log_det + upper.diagonal(dim1=-2, dim2=-1).log().sum()
             if split < width:
                 matrices.append(precision[:, split:, split:] - weight.mT @ weight)

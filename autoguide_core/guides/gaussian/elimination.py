@@ -12,7 +12,7 @@ elements of a plate together, the plate is broken, that is, treated as one large
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -62,6 +62,14 @@ class Front:
     num_eliminated: int
     index: Tensor
     sources: tuple[Source, ...]
+
+    def on(self, device: torch.device) -> Front:
+        """The same with its positions on a device."""
+        sources = (
+            replace(source, vector=source.vector.to(device), matrix=source.matrix.to(device))
+            for source in self.sources
+        )
+        return replace(self, index=self.index.to(device), sources=tuple(sources))
 
 
 def dense_plan(layout: Layout, factors: Sequence[Term]) -> tuple[Front, ...]:

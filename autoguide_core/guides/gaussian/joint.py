@@ -143,6 +143,9 @@ class SparseJointGuide(UnconstrainedGuide):
             white, root = get_deep(self.white_vecs, path), get_deep(self.prec_sqrts, path)
             roots.append(root.reshape(-1, *root.shape[-2:]))
             whites.append(white.reshape(-1, white.shape[-1]))
+        device = roots[0].device
+        if self._plan[0].index.device != device:  # once: no copy to a GPU in each step
+            self._plan = tuple(front.on(device) for front in self._plan)
         return SparseNormal(SparseCholesky(self._plan, roots, whites, self.latent_dim))
 
     def _locs_and_scales(self) -> dict[str, tuple[Tensor, Tensor]]:

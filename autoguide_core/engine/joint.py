@@ -56,17 +56,23 @@ def joint_trace(
         The trace and its log joint density in nats, a scalar; -inf where a parameter that depends
         on latents is impossible.
     """
-    model = _Vectorisable()(model)
-    if depth is not None:
-        model = poutine.enum(model, first_available_dim=-1 - depth)
-    model = Validity()(model)
-    trace = poutine.trace(model).get_trace(*args, **kwargs)
+    trace = unscored_trace(model, args, kwargs, depth)
     if depth is None:
         return trace, trace.log_prob_sum()
     pair = Pair(guide=Trace(), model=prune_subsample_sites(trace))
     pair.model.compute_log_prob()
     pair.pack()
     return trace, torch.as_tensor(sum(term.value.sum() for term in model_terms(pair)))
+
+
+def unscored_trace(
+    model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any], depth: int | None
+) -> Trace:
+    """Run a model as `joint_trace` does, for its values alone."""
+    model = _Vectorisable()(model)
+    if depth is not None:
+        model = poutine.enum(model, first_available_dim=-1 - depth)
+    return poutine.trace(Validity()(model)).get_trace(*args, **kwargs)
 
 
 class _Vectorisable(Messenger):

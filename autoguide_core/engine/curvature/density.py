@@ -16,7 +16,7 @@ from torch.distributions import biject_to
 
 from autoguide_core.distributions.circle import is_circular
 from autoguide_core.engine.isolation import python_generators
-from autoguide_core.engine.joint import joint_trace, marginalised_sites, plate_depth
+from autoguide_core.engine.joint import joint_trace, marginalised_sites, plate_depth, unscored_trace
 from autoguide_core.engine.kept import Buffers, kept_values, what_changed
 from autoguide_core.engine.precision import double_precision, to_double
 from autoguide_core.engine.refusals import REFUSALS, is_refusal
@@ -141,7 +141,9 @@ class LogDensity:
         self, point: torch.Tensor, knowledge: torch.Tensor | None = None
     ) -> dict[str, torch.Tensor]:
         """The latents' values on their supports at a point; arguments as those of a call."""
-        _, trace = self._run(_Constrain(self.unpack(point), self._known(knowledge)))
+        constrain = _Constrain(self.unpack(point), self._known(knowledge))
+        with _unseen():
+            trace = unscored_trace(constrain(self._model), self._args, self._kwargs, self._depth)
         return {name: trace.nodes[name]["value"] for name in self.layout}
 
     def to_centred(self, point: torch.Tensor, knowledge: torch.Tensor) -> torch.Tensor:

@@ -34,7 +34,7 @@ class _AnyTurn(Transform):
     .. math:: w(x) = 2 \pi N(x; 0, (2 \pi)^2), \quad \sum_k w(x + 2 \pi k) = 1 \pm 6 \cdot 10^{-9}.
 
     So the line has a proper density, is cut nowhere, and what is drawn from it is, modulo a turn,
-    Bayesian analysis of circular data using the von Mises distribution" (1999).
+    a draw of the density on the circle.
     """
 
     domain = codomain = constraints.real

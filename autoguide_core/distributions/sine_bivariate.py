@@ -13,7 +13,7 @@ from pyro.distributions import constraints
 from torch import Tensor
 from torch.distributions.utils import broadcast_all, lazy_property
 
-from autoguide_core.distributions.circle import support_of_angles
+from autoguide_core.distributions.circle import TURN, support_of_angles
 
 _MOST = 10_000.0
 _NODES, _NODES_BY_CORRELATION = 96, 256
@@ -136,7 +136,7 @@ class SineBivariateVonMises(dist.SineBivariateVonMises):
         other = dist.VonMises(torch.atan2(slant, psi), torch.hypot(psi, slant)).sample()
         pairs = torch.stack([angle, other], -1).reshape(*shape, 2)
         pairs = pairs + torch.stack([self.phi_loc, self.psi_loc], -1).detach()
-        return torch.remainder(pairs + math.pi, 2.0 * math.pi) - math.pi
+        return torch.remainder(pairs + math.pi, TURN) - math.pi
 
     def _first_angles(self, phi: Tensor, psi: Tensor, cross: Tensor) -> Tensor:
         """First angles less their locations, by rejection from the angles of normal vectors.

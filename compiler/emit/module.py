@@ -105,15 +105,15 @@ _IMPORTS = {
 
 
 def _functions(program: Program, needs: Needs) -> list[str]:
+    outside, in_steps = Place.outside(program, needs), called_in_steps(program)
     lines: list[str] = []
     for function in program.functions:
-        lines += [*([""] * 2 if lines else []), *_function(function, program, needs)]
+        place = replace(outside.in_function(function), uneven=function.name in in_steps)
+        lines += [*([""] * 2 if lines else []), *_function(function, program, place)]
     return lines
 
 
-def _function(function: Function, program: Program, needs: Needs) -> list[str]:
-    uneven = function.name in called_in_steps(program)
-    place = replace(Place.outside(program, needs).in_function(function), uneven=uneven)
+def _function(function: Function, program: Program, place: Place) -> list[str]:
     parameters = [*map(python_name, function.parameters), *place.size_names.values()]
     lines = [
         f"def {python_name(function.name)}({', '.join(parameters)}):",

@@ -24,6 +24,10 @@ def is_computed(axis: Axis) -> bool:
     return isinstance(axis, str) and not axis.isidentifier()
 
 
+BY_NAME = "dims are matched by name; an index such as `x[g]` takes values from one dim to another"
+"""The remedy where a value has another dim than that which it is for."""
+
+
 def parts_of(axis: Axis | None) -> Iterator[tuple[str, str]]:
     """Yield each dim or number that an axis is joined from, and its range, `[1:]` or nothing."""
     for part in str(axis).split("+"):

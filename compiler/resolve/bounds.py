@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler.ir import Constant, Expression
-from compiler.ir.axes import Sizes, shown
+from compiler.ir.axes import BY_NAME, Sizes, shown
 from compiler.ir.types import Axis
 from compiler.resolve.distributions import ResolvedDistribution
 from compiler.resolve.expressions import Expressions
@@ -74,8 +74,7 @@ def bounds_fit(
                 keyword.value.span,
                 f"`{keyword.name.text}` of `{modifier.kind}` has {shown(limit.type.event)}, but "
                 f"`{statement.name.text}` {own} here",
-                "dims are matched by name; an index such as `x[g]` takes values from one dim to "
-                "another",
+                BY_NAME,
             )
             return False
     return True

@@ -12,7 +12,7 @@ from compiler.tables.reserved import python_name, why_reserved
 from grammar import nodes
 
 
-def tell_clashes(program: Program, scope: Scope) -> None:
+def report_clashes(program: Program, scope: Scope) -> None:
     """Report names of the spec that emission has made for something else, as PPL012."""
     variables = {python_name(name): symbol for name, symbol in scope.symbols.items()}
     for name, meaning in _made_names(program):
@@ -26,7 +26,7 @@ def tell_clashes(program: Program, scope: Scope) -> None:
             )
 
 
-def tell_underscores(names: Iterable[nodes.Name], diagnostics: Diagnostics) -> None:
+def report_underscores(names: Iterable[nodes.Name], diagnostics: Diagnostics) -> None:
     """Report names of models, guides and parts with an underscore in front, as PPL012."""
     for name in names:
         if name.text.startswith("_"):

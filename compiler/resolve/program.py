@@ -11,7 +11,7 @@ from compiler.diagnostics import Diagnostics
 from compiler.ir import Derived, Expression, Location, Program
 from compiler.ir.axes import Sizes, shown
 from compiler.resolve.blocks import sort_blocks
-from compiler.resolve.clashes import tell_clashes, tell_underscores
+from compiler.resolve.clashes import report_clashes, report_underscores
 from compiler.resolve.declarations import resolve_data, resolve_dims
 from compiler.resolve.expressions import Expressions, with_axes
 from compiler.resolve.fit import resolve_fit
@@ -30,7 +30,7 @@ def resolve(spec: nodes.Spec, diagnostics: Diagnostics) -> Program | None:
     blocks = sort_blocks(spec, diagnostics)
     if blocks.model is None:
         return None
-    tell_underscores(blocks.own_names(), diagnostics)
+    report_underscores(blocks.own_names(), diagnostics)
     scope = Scope({}, diagnostics)
 
     declared = resolve_data(blocks.data, scope)
@@ -81,7 +81,7 @@ def resolve(spec: nodes.Spec, diagnostics: Diagnostics) -> Program | None:
             "fit": resolve_fit(blocks.fit, diagnostics),
         }
     )
-    tell_clashes(program, scope)
+    report_clashes(program, scope)
     tell_unused(program, scope)
     return program
 

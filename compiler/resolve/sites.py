@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from compiler.ir import Expression, Location, Site, Support, ValueType
-from compiler.ir.axes import Sizes, is_computed, shown
+from compiler.ir.axes import BY_NAME, Sizes, is_computed, shown
 from compiler.ir.types import Axis
 from compiler.resolve.bounds import bounds_fit
 from compiler.resolve.chains import chains_read, misplaced, resolve_chain
@@ -234,9 +234,7 @@ def _checked_left(
             summed = dot_remedy(argument, left)
             break
     own = f"has {shown(left)}" if left else "is a single number"
-    remedy = (
-        "dims are matched by name; an index such as `x[g]` takes values from one dim to another"
-    )
+    remedy = BY_NAME
     if resolved.own and not left:
         own = f"is one draw of {shown(resolved.own)}"
         every = shown((*resolved.left, *resolved.own))

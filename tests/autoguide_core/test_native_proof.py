@@ -18,6 +18,7 @@ from native_together import compiler
 from torch import Tensor
 
 from autoguide_core import AutoDelta, AutoNormal, FitSettings, fit, fit_many, init_to_value
+from autoguide_core.engine.curvature import compiled as compiled_gradients
 from autoguide_core.engine.curvature.compiled import CompiledGradients
 from autoguide_core.engine.curvature.gradients import Gradients
 from autoguide_core.engine.errors import FitError, RequestError
@@ -247,6 +248,29 @@ def test_densities_take_the_graph(count: int) -> None:
         compiled.value_and_grad(points), gradients.value_and_grad(points), strict=True
     ):
         assert torch.equal(found, right)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("alike", "proofs"), [(0.0, 8), (1e-10, 0)])
+@pytest.mark.parametrize("count", [1, 64])
+def test_a_right_density_holds_where_it_was_used(
+    trials: list[tuple[bool, Outcome]],
+    monkeypatch: pytest.MonkeyPatch,
+    alike: float,
+    proofs: int,
+    count: int,
+) -> None:
+    """What differs in its last digits is proved, and rounding explains it."""
+    monkeypatch.setattr(compiled_gradients, "_ALIKE", alike)
+    x = torch.linspace(-1.0, 1.0, 50, dtype=torch.float64)
+    gradients = Gradients(lambda z: -((x * z[0] - z[1]).exp() ** 2).sum(), x[:2])
+    compiled = CompiledGradients(gradients, 2, count)
+    assert compiled.engine == "native", compiled.obstacle
+    points = torch.randn(20, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    compiled.value_and_grad(points)  # by all workers, each of which is proved
+    before = len(trials)
+    assert compiled.holds_at(points)
+    assert (compiled.engine, len(trials) - before) == ("native", proofs)
 
 
 def test_a_density_is_left_to_torch_if_one_of_its_workers_is_wrong(
